@@ -1,0 +1,105 @@
+# Targets are listed by `make` or `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X thump/internal/process.Version=$(VERSION)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+WEB     := dashboard/web
+ARGS    ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: need-go $(WEB)/dist/index.html ## build bin/thump (with the web UI) and bin/thump-agent
+	$(BUILD) -o bin/ ./cmd/thump ./cmd/thump-agent
+
+.PHONY: up
+up: build ## build, then run the whole pipeline on this host: http://127.0.0.1:8420
+	exec bin/thump up $(ARGS)
+
+.PHONY: agent
+agent: need-go ## build bin/thump-agent alone (no Node.js needed)
+	$(BUILD) -o bin/ ./cmd/thump-agent
+
+.PHONY: web
+web: $(WEB)/dist/index.html ## build the web UI
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/package.json
+	@$(MAKE) --no-print-directory need-node
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/*.ts $(WEB)/*.json -type f 2>/dev/null)
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run build
+
+.PHONY: test
+test: build ## vet and test everything that needs no other server
+	$(GO) vet ./...
+	$(GO) test ./...
+	cd $(WEB) && npm test
+
+.PHONY: race
+race: $(WEB)/dist/index.html ## the same Go tests under the race detector
+	$(GO) test -race -p 1 -timeout 20m ./... # one package at a time: each uses all cores already
+
+.PHONY: lint
+lint: need-go ## gofmt, go vet, staticcheck
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: need-go ## run each fuzz target for FUZZTIME (30s)
+	@for p in $$(grep -rlE '^func Fuzz' --include='*_test.go' agent broker internal | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$p/*_test.go | cut -d' ' -f2); do \
+	    echo "== $$p $$f"; $(GO) test ./$$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME); done; done
+
+BENCH ?= .
+.PHONY: bench
+bench: need-go ## run the benchmarks ten times into bench.out (for benchstat)
+	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count 10 | tee bench.out
+
+REF ?= main
+.PHONY: bench-compare
+bench-compare: bench ## compare with the benchmarks of REF (main)
+	rm -rf dist/bench-ref && git worktree prune && git worktree add --force dist/bench-ref $(REF)
+	cd dist/bench-ref && $(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count 10 > ../../bench-ref.out || true
+	git worktree remove --force dist/bench-ref
+	$(GO) tool benchstat bench-ref.out bench.out
+
+.PHONY: cross
+cross: need-go ## compile the agent for the other systems it runs on
+	@for t in linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \
+	  echo "thump-agent $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/thump-agent; done
+
+.PHONY: interop
+interop: build ## test against a real RabbitMQ and foreign clients (Debian's packages)
+	test/interop/run
+
+.PHONY: browser
+browser: build ## walk the pages in a real browser (Debian's chromium)
+	test/browser/run
+
+.PHONY: ci
+ci: ## what the continuous integration runs
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built; data stays
+	rm -rf bin dist $(WEB)/node_modules test/browser/node_modules test/browser/artifacts bench.out bench-ref.out
+	find $(WEB)/dist -mindepth 1 ! -name .gitkeep -delete
+
+.PHONY: need-go need-node
+need-go:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26.5 or later, see https://go.dev/doc/install"; exit 1; }
+
+need-node:
+	@command -v npm >/dev/null || { echo "Node.js is missing: install Node.js 20 or later with npm, for example 'apt-get install nodejs npm'"; exit 1; }
+	@node -e 'if (parseInt(process.versions.node) < 20) { console.log("Node.js " + process.version + " is too old: install 20 or later"); process.exit(1) }'
