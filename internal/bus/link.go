@@ -1,0 +1,220 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// heartbeat makes a half-dead link noticed within 9 s: the client gives up
+	// after three half intervals without a byte.
+	heartbeat = 6 * time.Second
+)
+
+// link is one AMQP connection with the channel that publishes on it. It is
+// never repaired: any exception closes it, and the bus dials a new one.
+type link struct {
+	// Static after construction.
+	peer   string // the broker's URL without the password
+	conn   *amqp.Connection
+	ch     *amqp.Channel
+	closed <-chan struct{} // the connection or the publishing channel is gone
+
+	asks   chan ask // to the watcher
+	cause  atomic.Pointer[amqp.Error]
+	serial atomic.Uint64 // names messages that have no ID
+}
+
+// ask is the question whether a message was returned.
+type ask struct {
+	id    string
+	reply chan bool // holds one answer
+}
+
+func dial(ctx context.Context, rawURL string, o *Options) (*link, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("broker URL: %w", redact(err, rawURL))
+	}
+	// A new Config each time: the client wipes the credentials in it once used.
+	conn, err := amqp.DialConfig(rawURL, amqp.Config{
+		Heartbeat:  heartbeat,
+		Properties: amqp.Table{"connection_name": o.Name, "product": "thump"},
+		Dial:       dialer(ctx),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
+	}
+	l, err := newLink(conn, &o.Topology)
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("set up %s: %w", u.Redacted(), err)
+	}
+	l.peer = u.Redacted()
+	return l, nil
+}
+
+// dialer bounds the handshake; the client takes the deadline away after it.
+func dialer(ctx context.Context) func(network, addr string) (net.Conn, error) {
+	return func(network, addr string) (net.Conn, error) {
+		d := net.Dialer{Timeout: dialTimeout}
+		c, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		return c, nil
+	}
+}
+
+func newLink(conn *amqp.Connection, t *Topology) (*link, error) {
+	ch, err := conn.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	if err := declare(ch, t); err != nil {
+		return nil, err
+	}
+	if err := ch.Confirm(false); err != nil {
+		return nil, fmt.Errorf("select confirms: %w", err)
+	}
+	closed := make(chan struct{})
+	l := &link{conn: conn, ch: ch, closed: closed, asks: make(chan ask)}
+	// Registered before anything is published: a return that nobody waits for is lost.
+	go l.watch(ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1)), closed)
+	return l, nil
+}
+
+// watch collects returned messages and the reason of the end. The client hands
+// a return over before the confirm of the same message, and waits until it is
+// taken: whoever asks after the confirm learns of the return.
+func (l *link) watch(returns <-chan amqp.Return, ended <-chan *amqp.Error, closed chan<- struct{}) {
+	defer close(closed)
+	ids := map[string]bool{}
+	for {
+		select {
+		case r, ok := <-returns:
+			if ok {
+				ids[r.MessageId] = true
+			} else {
+				returns = nil
+			}
+		case a := <-l.asks:
+			a.reply <- ids[a.id]
+			delete(ids, a.id)
+		case err := <-ended:
+			l.cause.Store(err)
+			return
+		}
+	}
+}
+
+// returned tells whether a message, which was confirmed, came back.
+func (l *link) returned(id string) bool {
+	a := ask{id: id, reply: make(chan bool, 1)}
+	select {
+	case l.asks <- a:
+		return <-a.reply
+	case <-l.closed:
+		return false
+	}
+}
+
+// publish returns once the broker has confirmed m.
+func (l *link) publish(ctx context.Context, exchange string, m *Message) error {
+	p := publishing(m)
+	if p.MessageId == "" {
+		p.MessageId = "link-" + strconv.FormatUint(l.serial.Add(1), 10)
+	}
+	conf, err := l.ch.PublishWithDeferredConfirmWithContext(ctx, exchange, m.Key, true, false, p)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLinkLost, err)
+	}
+	select {
+	case <-conf.Done():
+	case <-l.closed:
+		return ErrLinkLost
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch {
+	case !conf.Acked() && l.ch.IsClosed():
+		return ErrLinkLost
+	case !conf.Acked():
+		return ErrRefused
+	case l.returned(p.MessageId):
+		return ErrUnroutable
+	}
+	return nil
+}
+
+// consume hands deliveries over until the channel ends or take says no.
+func (l *link) consume(ctx context.Context, s *Subscription, take func(*Delivery) bool) error {
+	ch, err := l.conn.Channel()
+	if err != nil {
+		return fmt.Errorf("open channel: %w", err)
+	}
+	defer ch.Close()
+	queue, err := l.queue(ch, s)
+	if err != nil {
+		return err
+	}
+	if err := ch.Qos(s.Prefetch, 0, false); err != nil {
+		return fmt.Errorf("set prefetch: %w", err)
+	}
+	in, err := ch.ConsumeWithContext(ctx, queue, "", s.NoAck, s.Exclusive, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("consume queue %s: %w", queue, err)
+	}
+	if s.Taken != nil {
+		s.Taken()
+	}
+	for d := range in {
+		if !take(delivery(&d, channel{ch})) {
+			return ctx.Err()
+		}
+	}
+	return errors.New("consumer cancelled or channel closed")
+}
+
+// queue is the one to consume; a server-named one is declared and bound first.
+func (l *link) queue(ch *amqp.Channel, s *Subscription) (string, error) {
+	if s.Queue != "" {
+		return s.Queue, nil
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, amqp.Table(s.Args))
+	if err != nil {
+		return "", fmt.Errorf("declare a queue: %w", err)
+	}
+	for _, b := range s.Bindings {
+		if err := ch.QueueBind(q.Name, b.Key, b.Source, false, nil); err != nil {
+			return "", fmt.Errorf("bind to %s: %w", b.Source, err)
+		}
+	}
+	return q.Name, nil
+}
+
+func (l *link) reason() error {
+	if err := l.cause.Load(); err != nil {
+		return err
+	}
+	return errors.New("closed")
+}
+
+// close ends the link and waits for the watcher. Consumers see their channel
+// closed.
+func (l *link) close() {
+	_ = l.conn.CloseDeadline(time.Now().Add(time.Second))
+	<-l.closed
+}
