@@ -1,0 +1,139 @@
+package vhost
+
+import (
+	"math"
+
+	"thump/broker/amqp"
+)
+
+// Settling. The deliveries of one call belong to the queue that the method is
+// called on, and each is settled once.
+
+// Ack ends deliveries: the messages are done with.
+func (q *Queue) Ack(deliveries ...Delivery) {
+	var room [64]uint64
+	ids := room[:0]
+	var spill []casualty
+	q.mu.Lock()
+	for i := range deliveries {
+		d := &deliveries[i]
+		q.settle(d)
+		q.vhost.release(d.msg)
+		if d.id != 0 {
+			ids = append(ids, d.id)
+		}
+	}
+	q.counts.Acked += uint64(len(deliveries))
+	q.dispatch(&spill)
+	q.mu.Unlock()
+	if len(ids) > 0 {
+		q.done(ids...)
+	}
+	q.vhost.bury(spill)
+}
+
+// Requeue puts messages back to where they were in the queue.
+func (q *Queue) Requeue(deliveries ...Delivery) {
+	var spill []casualty
+	q.mu.Lock()
+	for i := range deliveries {
+		d := &deliveries[i]
+		q.settle(d)
+		if q.deleted {
+			q.forget(d.entry)
+			continue
+		}
+		q.counts.Requeued++
+		d.placed.redelivered = true
+		if d.attempts < math.MaxUint16 {
+			d.placed.attempts++
+		}
+		if int64(d.attempts) > q.rules.deliveryLimit {
+			spill = append(spill, casualty{queue: q, entry: d.entry, reason: deliveryLimit})
+			continue
+		}
+		q.line.putBack(d.placed)
+	}
+	q.dispatch(&spill)
+	q.trim(&spill)
+	q.mu.Unlock()
+	q.vhost.bury(spill)
+}
+
+// Reject ends deliveries that nobody wants: they are dead-lettered if the queue
+// says where to, else dropped.
+func (q *Queue) Reject(deliveries ...Delivery) {
+	dead := make([]casualty, 0, len(deliveries))
+	q.mu.Lock()
+	for i := range deliveries {
+		q.settle(&deliveries[i])
+		dead = append(dead, casualty{queue: q, entry: deliveries[i].entry, reason: rejected})
+	}
+	q.counts.Rejected += uint64(len(deliveries))
+	q.dispatch(&dead)
+	q.mu.Unlock()
+	q.vhost.bury(dead)
+}
+
+// settle takes a delivery off the accounts.
+func (q *Queue) settle(d *Delivery) {
+	q.unacked--
+	if d.consumer != nil {
+		d.consumer.unacked--
+		q.refresh(d.consumer)
+	}
+}
+
+// Get takes one message, if there is one, and says how many remain. With noAck
+// the delivery is settled already.
+func (v *VHost) Get(queue string, noAck bool, o *Owner) (d Delivery, remaining int, ok bool, err error) {
+	q, err := v.queueFor(queue, o)
+	if err != nil {
+		return Delivery{}, 0, false, err
+	}
+	var spill []casualty
+	defer func() { v.bury(spill) }() // after the lock is released
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.use()
+	q.age(&spill)
+	p, m, err := q.takeReadable()
+	if err != nil || m == nil {
+		return Delivery{}, 0, false, err
+	}
+	q.counts.got(p.redelivered, noAck)
+	if q.rules.counts {
+		m = counted(m, p.attempts)
+	}
+	d = Delivery{Queue: q, Message: m, Redelivered: p.redelivered, placed: p}
+	if noAck {
+		q.forget(p.entry)
+	} else {
+		q.unacked++
+		if p.id != 0 {
+			v.release(p.msg)
+			d.msg = nil
+		}
+	}
+	return d, q.line.len(), true, nil
+}
+
+// counted returns a message with the header that quorum queues add: how often
+// it was delivered before and put back.
+func counted(m *Message, attempts uint16) *Message {
+	p, err := amqp.ParseProperties(m.Header)
+	if err != nil {
+		return m
+	}
+	if p.Headers == nil {
+		p.Headers = amqp.Table{}
+	}
+	p.Headers["x-delivery-count"] = int64(attempts)
+	header, err := p.Append(nil)
+	if err != nil {
+		return m
+	}
+	c := *m
+	c.Header = header
+	return &c
+}
