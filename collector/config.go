@@ -1,0 +1,39 @@
+package collector
+
+import (
+	"errors"
+
+	"thump/collector/history"
+	"thump/collector/receive"
+)
+
+// Config is what the user may say about the collector.
+type Config struct {
+	// DataDir is the folder of history; it is made if missing, and locked. No default.
+	DataDir string `yaml:"-"`
+
+	// AdminAPI serves /api/v1/admin/tsdb/, which deletes series and writes
+	// snapshots. Default false.
+	AdminAPI bool `yaml:"admin_api" flag:"admin-api" usage:"let /api/v1/admin/tsdb delete series and write snapshots"`
+
+	// Templates is the folder of files that say what hosts measure. Default "":
+	// only configs/templates/default.yaml, which is built in.
+	Templates string `yaml:"templates" flag:"templates" usage:"folder of template files for agents (default: one that is built in)"`
+
+	history.Config `yaml:",inline"`
+
+	Receive receive.Config `yaml:"receive"`
+}
+
+// DefaultConfig is the configuration of someone who says nothing.
+func DefaultConfig() Config {
+	return Config{Config: history.DefaultConfig(), Receive: receive.DefaultConfig()}
+}
+
+// Validate says what is wrong with the configuration.
+func (c *Config) Validate() error {
+	if c.DataDir == "" {
+		return errors.New("no data folder")
+	}
+	return c.Config.Validate()
+}

@@ -1,0 +1,150 @@
+package collector
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"thump/collector/templates"
+	"thump/internal/control"
+)
+
+// host is an element of the answer of /api/hosts.
+type host struct {
+	Name            string    `json:"name"`
+	Group           string    `json:"group"`
+	IntervalSeconds float64   `json:"interval_seconds"`
+	LastSeen        time.Time `json:"last_seen"`
+	Silent          bool      `json:"silent"`
+	LagSeconds      float64   `json:"lag_seconds"` // age of its newest message when it was stored
+	// What its agent has said of itself; nil if it has not, such as a script.
+	Agent *agent `json:"agent,omitempty"`
+}
+
+// agent is what an agent says of itself.
+type agent struct {
+	Groups   []string          `json:"groups"`
+	Labels   map[string]string `json:"labels"`
+	Version  string            `json:"version"`
+	OS       string            `json:"os"`
+	Arch     string            `json:"arch"`
+	Reported time.Time         `json:"reported"`
+	Template applied           `json:"template"`
+	Spool    control.Spool     `json:"spool"`
+}
+
+// applied is the template that an agent applies, and the one it is to have.
+type applied struct {
+	Revision string            `json:"revision"`
+	Wanted   string            `json:"wanted"`
+	Refused  []control.Refusal `json:"refused"`
+}
+
+func shown(s *state) host {
+	h := host{
+		Name: s.Name, Group: s.Group, IntervalSeconds: s.Interval.Seconds(), LastSeen: s.LastSeen.UTC(),
+		Silent: s.Silent, LagSeconds: s.Lag.Seconds(),
+	}
+	if s.Reported.IsZero() {
+		return h
+	}
+	r := &s.Report
+	h.Agent = &agent{
+		Groups: r.Groups, Labels: orEmpty(r.Labels), Version: r.Version, OS: r.OS, Arch: r.Arch, Reported: s.Reported.UTC(),
+		Template: applied{r.Revision, s.Wanted, append([]control.Refusal{}, r.Refused...)}, Spool: r.Spool,
+	}
+	return h
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// registerFleet serves the inventory and the templates.
+func (c *Collector) registerFleet(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/hosts", c.serveHosts)
+	mux.HandleFunc("DELETE /api/hosts/{name}", c.serveRetire)
+	mux.HandleFunc("GET /api/templates", c.serveTemplates)
+	mux.HandleFunc("GET /api/templates/{host}", c.serveTemplate)
+}
+
+// serveHosts answers with the hosts, sorted by name.
+func (c *Collector) serveHosts(w http.ResponseWriter, _ *http.Request) {
+	answer := []host{}
+	for _, s := range c.hosts.states() {
+		answer = append(answer, shown(&s))
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// serveRetire forgets a host, until it reports again.
+func (c *Collector) serveRetire(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if !c.hosts.retire(name, time.Now()) {
+		writeError(w, http.StatusNotFound, "not_found", "no such host")
+		return
+	}
+	// On disk before the answer: a retired host does not come back by a restart.
+	if err := c.inventory.write(c.hosts.keep(time.Now())); err != nil {
+		c.log.Error("inventory not kept", "err", err)
+		writeError(w, http.StatusInternalServerError, "internal", err.Error())
+		return
+	}
+	c.log.Info("host retired", "host", name)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveTemplates answers with the files in force, and what is wrong with those
+// last read.
+func (c *Collector) serveTemplates(w http.ResponseWriter, _ *http.Request) {
+	answer := struct {
+		Files    []templates.File    `json:"files"`
+		Since    *time.Time          `json:"since"` // null: no good set was read since the start
+		Problems []templates.Problem `json:"problems"`
+	}{[]templates.File{}, nil, append([]templates.Problem{}, c.steering.folder.Problems()...)}
+	if set, since := c.steering.folder.Set(); set != nil {
+		since = since.UTC()
+		answer.Files, answer.Since = set.Files(), &since
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// serveTemplate answers with what one host is to do, and which line of which
+// file says so.
+func (c *Collector) serveTemplate(w http.ResponseWriter, r *http.Request) {
+	s, ok := c.hosts.state(r.PathValue("host"))
+	if !ok {
+		writeError(w, http.StatusNotFound, "not_found", "no such host")
+		return
+	}
+	set, _ := c.steering.folder.Set()
+	if set == nil {
+		writeError(w, http.StatusServiceUnavailable, "unavailable", "no good set of templates was read since the start")
+		return
+	}
+	h := templates.Host{Name: s.Name, Groups: []string{s.Group}}
+	if !s.Reported.IsZero() {
+		h = matchable(&s.Report)
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Host string `json:"host"`
+		templates.Effective
+		Applied applied `json:"applied"`
+	}{s.Name, set.For(&h), applied{s.Report.Revision, s.Wanted, append([]control.Refusal{}, s.Report.Refused...)}})
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	// The status is out: a client that has gone is all that can fail here.
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// writeError answers as the Prometheus API answers an error.
+func writeError(w http.ResponseWriter, code int, kind, reason string) {
+	writeJSON(w, code, map[string]string{"status": "error", "errorType": kind, "error": reason})
+}

@@ -1,0 +1,159 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/wlog"
+	"github.com/prometheus/prometheus/util/compression"
+
+	"thump/internal/logging"
+)
+
+// Metrics by which the TSDB tells what it does not return as an error.
+const (
+	// corruptions counts repairs of a log at opening.
+	corruptions = "prometheus_tsdb_wal_corruptions_total"
+	// lateLogFailures counts out-of-order samples that Commit took into memory
+	// without having them in the log.
+	lateLogFailures = "prometheus_tsdb_out_of_order_wbl_writes_failed_total"
+)
+
+// generation is one opening of the TSDB.
+type generation struct {
+	// Static after construction.
+	number   int
+	tsdb     *tsdb.DB
+	stats    *tsdb.DBStats
+	registry *prometheus.Registry
+	watched  map[string]prometheus.Collector // of the metrics named above
+
+	users sync.WaitGroup // who must let go before it is closed
+
+	// Guarded by DB.appending.
+	logs   []*segmentLog // what must be on disk for what was appended
+	broken bool          // a write failed: see the package comment
+}
+
+func openGeneration(cfg *Config, deps *Deps) (*generation, error) {
+	g, err := openTSDB(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	if g.count(corruptions) == 0 {
+		return g, nil
+	}
+	// The TSDB does not replay the out-of-order log after it had to repair the
+	// other one. The second time there is nothing to repair.
+	deps.Logger.Warn("history's log ended in a torn record; it was repaired, opening it again")
+	if err := g.close(); err != nil {
+		return nil, err
+	}
+	return openTSDB(cfg, deps)
+}
+
+func openTSDB(cfg *Config, deps *Deps) (*generation, error) {
+	g := &generation{stats: tsdb.NewDBStats(), registry: prometheus.NewRegistry(), watched: map[string]prometheus.Collector{}}
+	var err error
+	if g.tsdb, err = tsdb.Open(deps.Dir, logging.Library(deps.Logger), &spy{g.registry, g.watched}, options(cfg), g.stats); err != nil {
+		return nil, fmt.Errorf("open history in %s: %w", deps.Dir, err)
+	}
+	dirs := []string{"wal"}
+	if cfg.OutOfOrderWindow > 0 {
+		dirs = append(dirs, wlog.WblDirName)
+	}
+	for _, dir := range dirs {
+		l, err := openLog(deps.FS, filepath.Join(deps.Dir, dir))
+		if err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+		g.logs = append(g.logs, l)
+	}
+	for _, name := range []string{corruptions, lateLogFailures} {
+		if g.watched[name] == nil && (name == corruptions || cfg.OutOfOrderWindow > 0) {
+			return nil, errors.Join(fmt.Errorf("open history: the TSDB has no metric %s", name), g.close())
+		}
+	}
+	return g, nil
+}
+
+func options(cfg *Config) *tsdb.Options {
+	o := tsdb.DefaultOptions() // isolation is on: without it ingest is at most 2% cheaper
+	o.NoLockfile = true        // Open has locked the folder, with a better error
+	o.WALCompression = compression.Snappy
+	o.RetentionDuration = cfg.Retention.D().Milliseconds()
+	o.MaxBytes = int64(cfg.RetentionSize)
+	o.OutOfOrderTimeWindow = cfg.OutOfOrderWindow.D().Milliseconds()
+	// Blocks grow to a tenth of the retention, as in Prometheus, so that what
+	// retention takes away is at most that much too late.
+	const longest = 31 * 24 * time.Hour
+	o.MaxBlockDuration = max(o.MinBlockDuration, min(longest, cfg.Retention.D()/10).Milliseconds())
+	return o
+}
+
+func (g *generation) release() { g.users.Done() }
+
+func (g *generation) close() error {
+	errs := []error{g.tsdb.Close()}
+	for _, l := range g.logs {
+		errs = append(errs, l.close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close history: %w", err)
+	}
+	return nil
+}
+
+// count reads one of the watched counters.
+func (g *generation) count(name string) float64 {
+	c := g.watched[name]
+	if c == nil {
+		return 0
+	}
+	ch := make(chan prometheus.Metric, 1)
+	c.Collect(ch)
+	var m dto.Metric
+	if err := (<-ch).Write(&m); err != nil {
+		return 0
+	}
+	return m.GetCounter().GetValue()
+}
+
+// spy is a registerer that remembers the collectors of the watched metrics.
+type spy struct {
+	prometheus.Registerer
+	seen map[string]prometheus.Collector
+}
+
+// Register implements prometheus.Registerer.
+func (s *spy) Register(c prometheus.Collector) error {
+	descs := make(chan *prometheus.Desc, 1)
+	go func() {
+		defer close(descs)
+		c.Describe(descs)
+	}()
+	for d := range descs {
+		for _, name := range []string{corruptions, lateLogFailures} {
+			if strings.Contains(d.String(), `fqName: "`+name+`"`) {
+				s.seen[name] = c
+			}
+		}
+	}
+	return s.Registerer.Register(c)
+}
+
+// MustRegister implements prometheus.Registerer.
+func (s *spy) MustRegister(cs ...prometheus.Collector) {
+	for _, c := range cs {
+		if err := s.Register(c); err != nil {
+			panic(err)
+		}
+	}
+}
