@@ -1,0 +1,137 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/common/model"
+
+	"thump/internal/vfs"
+)
+
+// grace is how long after a restart the rules have to say again that an alert
+// fires before it counts as resolved: until every host has reported, and a for
+// was taken up where it was.
+const grace = 5 * time.Minute
+
+// ledger is which alerts fire. It is on disk, so that an alert that fired before
+// a restart is the same one after it, and one that ended meanwhile is resolved.
+type ledger struct {
+	mu     sync.Mutex
+	firing map[model.Fingerprint]*alert.Alert // not changed once it is here
+}
+
+// page is the ledger's format on disk.
+type page struct {
+	Version int           `json:"version"`
+	Alerts  []model.Alert `json:"alerts"`
+}
+
+const pageVersion = 1
+
+// openLedger reads the ledger as it was left.
+func openLedger(path string, now time.Time) (*ledger, error) {
+	l := &ledger{firing: map[model.Fingerprint]*alert.Alert{}}
+	b, err := vfs.ReadFile(vfs.OS{}, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the firing alerts: %w", err)
+	}
+	var p page
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fmt.Errorf("read the firing alerts from %s: %w", path, err)
+	}
+	if p.Version != pageVersion {
+		return nil, fmt.Errorf("read the firing alerts from %s: version %d, want %d", path, p.Version, pageVersion)
+	}
+	for _, a := range p.Alerts {
+		a.EndsAt = now.Add(grace)
+		l.firing[a.Fingerprint()] = &alert.Alert{Alert: a, UpdatedAt: now}
+	}
+	return l, nil
+}
+
+// write writes the ledger as openLedger reads it.
+func (l *ledger) write(w io.Writer) (int64, error) {
+	p := page{Version: pageVersion, Alerts: []model.Alert{}}
+	for _, a := range l.all() {
+		p.Alerts = append(p.Alerts, a.Alert)
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return 0, err
+	}
+	n, err := w.Write(b)
+	return int64(n), err
+}
+
+func (l *ledger) all() []*alert.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*alert.Alert, 0, len(l.firing))
+	for _, a := range l.firing {
+		all = append(all, a)
+	}
+	return all
+}
+
+// note takes what is said of alerts at now and returns those that changed: that
+// fire and did not, or fired and no longer do.
+func (l *ledger) note(alerts []*alert.Alert, now time.Time) []*alert.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var changed []*alert.Alert
+	for _, a := range alerts {
+		fp := a.Fingerprint()
+		old := l.firing[fp]
+		switch resolved := a.ResolvedAt(now); {
+		case resolved && old != nil:
+			delete(l.firing, fp)
+			changed = append(changed, ended(old, a.EndsAt))
+		case !resolved:
+			if old == nil {
+				changed = append(changed, a)
+			}
+			l.firing[fp] = since(a, old)
+		}
+	}
+	return changed
+}
+
+// expire returns the alerts of which nobody says any more that they fire.
+func (l *ledger) expire(now time.Time) []*alert.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var changed []*alert.Alert
+	for fp, a := range l.firing {
+		if a.ResolvedAt(now) {
+			delete(l.firing, fp)
+			changed = append(changed, a)
+		}
+	}
+	return changed
+}
+
+// since is the alert a with the start of old, if that was earlier.
+func since(a, old *alert.Alert) *alert.Alert {
+	if old == nil || !old.StartsAt.Before(a.StartsAt) {
+		return a
+	}
+	same := *a
+	same.StartsAt = old.StartsAt
+	return &same
+}
+
+func ended(a *alert.Alert, at time.Time) *alert.Alert {
+	over := *a
+	over.EndsAt = at
+	return &over
+}

@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	promrules "github.com/prometheus/prometheus/rules"
+)
+
+// Wish asks for an evaluation of groups.
+func (e *Engine) Wish(c Cause, groups ...string) {
+	now := time.Now()
+	e.wishes.Lock()
+	for _, key := range groups {
+		e.schedule.wish(key, c, now)
+	}
+	e.wishes.Unlock()
+	select {
+	case e.woken <- struct{}{}:
+	default: // the wake-up that waits is for this wish too
+	}
+}
+
+// Run evaluates until ctx ends.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.begin(); err != nil {
+		return err
+	}
+	var manager sync.WaitGroup
+	manager.Go(e.manager.Run)
+	e.loop(ctx)
+	e.mu.Lock()
+	e.running = false
+	e.mu.Unlock()
+	e.manager.Stop()
+	manager.Wait()
+	return nil
+}
+
+func (e *Engine) begin() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.running = true
+	return e.update()
+}
+
+func (e *Engine) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.woken:
+		case <-timer.C:
+		}
+		for ctx.Err() == nil && e.evaluateNext(ctx) {
+		}
+		if at, ok := e.next(); ok {
+			timer.Reset(time.Until(at))
+		}
+	}
+}
+
+func (e *Engine) next() (time.Time, bool) {
+	e.wishes.Lock()
+	defer e.wishes.Unlock()
+	return e.schedule.next()
+}
+
+// evaluateNext evaluates one group that is due, if there is one.
+func (e *Engine) evaluateNext(ctx context.Context) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	key, cause, at, ok := e.take(now)
+	if !ok {
+		return false
+	}
+	g := e.groups[key]
+	promrules.DefaultEvalIterationFunc(ctx, g, at)
+	end := time.Now()
+	e.metrics.evaluated(cause, end.Sub(now))
+	e.settleNext(key, end, end.Sub(now), holdEnd(g, at))
+	if cause != Recorded { // so that two groups that read each other do not go round for ever
+		e.Wish(Recorded, e.set.Load().readersOf(g)...)
+	}
+	return true
+}
+
+func (e *Engine) take(now time.Time) (key string, c Cause, at time.Time, ok bool) {
+	e.wishes.Lock()
+	defer e.wishes.Unlock()
+	e.metrics.coalesced.Add(float64(e.schedule.coalesced))
+	e.schedule.coalesced = 0
+	if key, c, ok = e.schedule.take(now); ok {
+		at = e.schedule.timeOf(key, now)
+	}
+	return key, c, at, ok
+}
+
+func (e *Engine) settleNext(key string, end time.Time, took time.Duration, hold time.Time) {
+	e.wishes.Lock()
+	defer e.wishes.Unlock()
+	e.schedule.done(key, end, took, hold)
+}
+
+// holdEnd is the next time after at when an alert of the group fires since its
+// for is over, or ends since its keep_firing_for is; zero if none does.
+func holdEnd(g *promrules.Group, at time.Time) time.Time {
+	var next time.Time
+	note := func(end time.Time) {
+		if end.After(at) && (next.IsZero() || end.Before(next)) {
+			next = end
+		}
+	}
+	for _, r := range g.Rules() {
+		rule, ok := r.(*promrules.AlertingRule)
+		if !ok || rule.HoldDuration() == 0 && rule.KeepFiringFor() == 0 {
+			continue
+		}
+		rule.ForEachActiveAlert(func(a *promrules.Alert) {
+			switch {
+			case a.State == promrules.StatePending:
+				note(a.ActiveAt.Add(rule.HoldDuration()))
+			case a.State == promrules.StateFiring && !a.KeepFiringSince.IsZero():
+				note(a.KeepFiringSince.Add(rule.KeepFiringFor()))
+			}
+		})
+	}
+	return next
+}
