@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"thump/internal/bus"
+	"thump/internal/process"
+	"thump/internal/telemetry"
+)
+
+// program is one process: the parts that the command line asked for, opened and
+// then run together.
+type program struct {
+	// Static after construction.
+	cfg Config
+	log *slog.Logger
+	reg *prometheus.Registry
+	mux *http.ServeMux
+
+	// Added to while the parts are opened, read from then on.
+	brokerURL string // of the broker in this process, if there is one
+	buses     []bus.Bus
+	stages    []process.Stage
+	reloads   []func() error
+}
+
+func newProgram(cfg Config, log *slog.Logger) (*program, error) {
+	if err := os.MkdirAll(cfg.Process.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder (--data-dir): %w", err)
+	}
+	p := &program{cfg: cfg, log: log, reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	p.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.mux.Handle("GET /metrics", promhttp.HandlerFor(p.reg, promhttp.HandlerOpts{}))
+	p.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	p.mux.HandleFunc("GET /readyz", p.readyz)
+	return p, nil
+}
+
+// readyz answers 200 once every part has its link to the broker.
+func (p *program) readyz(w http.ResponseWriter, _ *http.Request) {
+	for _, b := range p.buses {
+		if !b.Connected() {
+			http.Error(w, "not connected to the broker", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// folder is where a part keeps what it keeps. The part makes and locks it.
+func (p *program) folder(part string) string { return filepath.Join(p.cfg.Process.DataDir, part) }
+
+// openBus opens a part's own link to the broker, which makes the exchanges and
+// queues of the pipeline and those that this part needs besides.
+func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
+	cfg := p.cfg.Bus
+	switch {
+	case len(cfg.URLs) > 0:
+	case p.brokerURL != "":
+		cfg.URLs = []string{p.brokerURL}
+	default:
+		cfg = bus.DefaultConfig()
+	}
+	topology := telemetry.Topology()
+	for _, t := range more {
+		topology.Exchanges = append(topology.Exchanges, t.Exchanges...)
+		topology.Queues = append(topology.Queues, t.Queues...)
+		topology.Bindings = append(topology.Bindings, t.Bindings...)
+	}
+	b, err := bus.Open(cfg, bus.Options{
+		Name: "thump-" + part, Topology: topology, Logger: p.log.With("part", part), Registerer: p.reg,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.buses = append(p.buses, b)
+	p.stage("bus of "+part, b.Run)
+	return b, nil
+}
+
+func (p *program) stage(name string, run func(context.Context) error) {
+	p.stages = append(p.stages, process.Stage{Name: name, Run: run})
+}
+
+// serveHTTP is the last stage before the agent: it opens the port.
+func (p *program) serveHTTP() error {
+	s, err := process.NewHTTP(p.cfg.Process.HTTP, "http", p.mux, p.log)
+	if err != nil {
+		return err
+	}
+	p.stage("HTTP", func(ctx context.Context) error {
+		p.log.Info("listening for HTTP", "url", "http://"+s.Addr().String())
+		return s.Run(ctx)
+	})
+	return nil
+}
+
+// run runs what was opened until ctx ends.
+func (p *program) run(ctx context.Context) error {
+	p.stage("reload", p.reloadOnHangup)
+	err := process.RunStages(ctx, p.stages)
+	if err == nil {
+		p.log.Info("ended")
+	}
+	return err
+}
+
+// reloadOnHangup reads rules and configuration of the parts again on SIGHUP.
+func (p *program) reloadOnHangup(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			p.reload()
+		}
+	}
+}
+
+func (p *program) reload() {
+	var failed error
+	for _, r := range p.reloads {
+		failed = errors.Join(failed, r())
+	}
+	if failed != nil {
+		p.log.Error("reload failed, the old configuration stays in force where it did", "err", failed)
+		return
+	}
+	p.log.Info("reloaded")
+}
