@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import { after, before, test } from 'node:test';
+import { close, desktop, launch, open, phone, shot } from './browser.mjs';
+import { Pipeline } from './pipeline.mjs';
+
+const host = hostname();
+let pipeline, browser;
+
+const rules = `
+groups:
+- name: browser
+  rules:
+  - alert: AlwaysFiring
+    expr: vector(1) > 0
+    labels: {severity: warning, instance: "${host}", team: web}
+    annotations: {summary: "This one fires always"}
+  - {record: "browser:one", expr: vector(1)}
+  - {alert: NeverFiring, expr: vector(1) < 0}
+`;
+
+before(async () => {
+  pipeline = await Pipeline.start({ rules });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await pipeline?.close();
+});
+
+/** Waits until the element shows a number, and returns its text. */
+async function number(page, locator) {
+  await locator.waitFor();
+  const element = await locator.elementHandle();
+  await page.waitForFunction((e) => /\d/.test(e.textContent), element);
+  return locator.textContent();
+}
+
+/** Waits until the text of an element is another one, without a reload. */
+async function changes(page, locator, limit = 30_000) {
+  const before = await locator.textContent();
+  const element = await locator.elementHandle();
+  await page.waitForFunction(([e, text]) => e.textContent !== text, [element, before], { timeout: limit });
+}
+
+test('the overview shows this host and its values move', async () => {
+  const page = await open(browser, pipeline.url);
+  const row = page.locator(`[data-testid="host-row"][data-host="${host}"]`);
+  await number(page, row.getByTestId('cpu-value'));
+  await number(page, row.getByTestId('memory-value'));
+  await number(page, row.getByTestId('disk-value'));
+  await number(page, row.getByTestId('load-value'));
+  assert.equal(await row.getAttribute('data-state'), 'up');
+  await changes(page, row.getByTestId('cpu-value'));
+  await shot(page, 'overview-light');
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('a filter stays in the address', async () => {
+  const page = await open(browser, pipeline.url);
+  await page.locator(`[data-host="${host}"]`).waitFor();
+  const filter = page.getByTestId('host-filter');
+  await filter.fill('no such host');
+  await page.locator(`[data-host="${host}"]`).waitFor({ state: 'detached' });
+  await page.reload();
+  assert.equal(await filter.inputValue(), 'no such host');
+  assert.equal(await page.locator('[data-testid="host-row"]').count(), 0);
+  await filter.fill(host);
+  await page.locator(`[data-host="${host}"]`).waitFor();
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('the page of a host draws history and moves on', async () => {
+  const page = await open(browser, pipeline.url, { colorScheme: 'dark' });
+  await page.locator(`[data-host="${host}"] a`).click();
+  await page.waitForURL(`**/hosts/${encodeURIComponent(host)}`);
+  assert.equal(await page.getByTestId('host-name').textContent(), host);
+  const legend = page.getByTestId('panel-cpu').getByTestId('legend-value').first();
+  await number(page, legend);
+  await changes(page, legend);
+  for (const panel of ['cpu', 'memory', 'load', 'filesystems']) {
+    assert.ok(await page.getByTestId(`panel-${panel}`).count(), `panel ${panel}`);
+  }
+  await drawn(page, 'cpu');
+  assert.ok(await page.getByTestId('filesystem-row').count(), 'file systems');
+  await shot(page, 'host-dark', true);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+/** Waits until a panel's canvas has more than one colour in it. */
+async function drawn(page, panel) {
+  const canvas = page.getByTestId(`panel-${panel}`).locator('canvas').first();
+  await canvas.waitFor();
+  await page.waitForFunction((c) => {
+    const pixels = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
+    return new Set(pixels).size > 10;
+  }, await canvas.elementHandle());
+}
+
+for (const [name, view] of Object.entries({
+  'phone-light': { viewport: phone, colorScheme: 'light' },
+  'phone-dark': { viewport: phone, colorScheme: 'dark' },
+  'desktop-light': { viewport: desktop, colorScheme: 'light' },
+  'desktop-dark': { viewport: desktop, colorScheme: 'dark' },
+})) {
+  test(`readable on ${name}`, async () => {
+    const page = await open(browser, pipeline.url, view);
+    await number(page, page.locator(`[data-host="${host}"]`).getByTestId('cpu-value'));
+    await fits(page);
+    await shot(page, `overview-${name}`);
+    await page.goto(`${pipeline.url}/hosts/${encodeURIComponent(host)}`);
+    await drawn(page, 'cpu');
+    await fits(page);
+    await shot(page, `host-${name}`, true);
+    for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row']]) {
+      await page.goto(`${pipeline.url}/${place}`);
+      await page.getByTestId(shown).first().waitFor();
+      await fits(page);
+      await shot(page, `${place}-${name}`, true);
+    }
+    assert.deepEqual(page.complaints, []);
+    await close(page);
+  });
+}
+
+/** No page is wider than its window. */
+async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(over <= 0, `${over} px too wide`);
+}
+
+test('a meter is as long as its number says from its first frame on', async () => {
+  const page = await open(browser, `${pipeline.url}/agents`, { viewport: phone });
+  await page.route('**/api/live', async (r) => { // the host is named before its numbers come
+    await page.locator(`[data-testid="host-row"][data-host="${host}"][data-state="waiting"]`)
+      .waitFor({ timeout: 5_000 }).catch(() => {}); // its numbers are known already
+    await r.continue();
+  });
+  await page.getByTestId('nav-hosts').click();
+  const seen = await page.waitForFunction((name) => {
+    const value = document.querySelector(`[data-host="${name}"] [data-testid="disk-value"]`);
+    if (!/\d/.test(value?.textContent)) return null;
+    const meter = value.parentElement.querySelector('[data-testid="meter"]');
+    const width = (e) => e.getBoundingClientRect().width;
+    return { text: value.textContent, ratio: width(meter.firstChild) / width(meter) };
+  }, host);
+  const { text, ratio } = await seen.jsonValue();
+  assert.ok(Math.abs(Number.parseFloat(text) / 100 - ratio) < 0.02, `${text} is drawn as ${ratio}`);
+  await close(page);
+});
+
+test('the header leads to hosts, alerts and agents', async () => {
+  const page = await open(browser, `${pipeline.url}/hosts/${encodeURIComponent(host)}`);
+  const present = page.locator('nav [aria-current]');
+  assert.equal(await present.textContent(), 'Hosts');
+  for (const [place, path] of [['alerts', '/alerts'], ['agents', '/agents'], ['hosts', '/']]) {
+    await page.getByTestId(`nav-${place}`).press('Enter');
+    await page.waitForURL(pipeline.url + path);
+    assert.equal(await present.count(), 1);
+    assert.equal(await present.getAttribute('data-testid'), `nav-${place}`);
+  }
+  await page.goBack();
+  await page.getByTestId('agents').waitFor();
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('an alert is shown, silenced by keyboard, and heard again', async () => {
+  const page = await open(browser, `${pipeline.url}/alerts`);
+  const row = page.locator('[data-testid="alert-row"][data-alertname="AlwaysFiring"]');
+  await row.and(page.locator('[data-state="active"]')).waitFor();
+  assert.equal(await row.getAttribute('data-severity'), 'warning');
+  assert.match(await row.textContent(), /This one fires always.*team=web/s);
+  assert.equal(await row.locator('a').getAttribute('href'), `/hosts/${encodeURIComponent(host)}`);
+  await page.locator('[data-rule="AlwaysFiring"][data-state="firing"]').waitFor();
+  await page.locator('[data-rule="NeverFiring"][data-state="inactive"]').waitFor();
+  await page.locator('[data-rule="browser:one"][data-state="recording"] [data-health="ok"]').waitFor();
+
+  await row.getByTestId('silence').press('Enter');
+  const comment = page.getByTestId('silence-comment');
+  await comment.and(page.locator(':focus')).waitFor();
+  await page.keyboard.type('being moved');
+  await shot(page, 'alerts-silence');
+  await page.getByTestId('silence-4h').press('Enter');
+  await row.and(page.locator('[data-state="silenced"]')).waitFor({ timeout: 4_000 }); // sooner than the next poll
+  const [silence] = (await (await fetch(`${pipeline.url}/api/v2/silences`)).json()).filter((s) => s.status.state === 'active');
+  assert.equal(silence.comment, 'being moved');
+  assert.equal(silence.matchers.length, 4);
+  assert.ok(Math.abs(Date.parse(silence.endsAt) - Date.now() - 4 * 3600_000) < 60_000, silence.endsAt);
+  await page.getByTestId('silence-row').filter({ hasText: 'being moved' }).waitFor();
+  await shot(page, 'alerts-silenced', true);
+
+  await page.getByTestId('expire').click();
+  await row.and(page.locator('[data-state="active"]')).waitFor({ timeout: 4_000 });
+  await page.getByTestId('silence-row').waitFor({ state: 'detached' });
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('what the server refuses is said', async () => {
+  const page = await open(browser, `${pipeline.url}/alerts`);
+  await page.route('**/api/v2/silences', (r) =>
+    r.request().method() === 'POST' ? r.fulfill({ status: 400, json: 'bad matcher' }) : r.continue());
+  await page.getByTestId('silence').click();
+  await page.getByTestId('silence-1h').click();
+  assert.match(await page.getByTestId('failed').textContent(), /bad matcher/);
+  await page.route('**/api/v1/rules*', (r) => r.fulfill({ status: 503, json: { error: 'no rules here' } }));
+  await page.getByTestId('load-error').filter({ hasText: 'no rules here' }).waitFor();
+  await close(page);
+});
+
+test('agents are listed, with what they refused, and retired', async () => {
+  await pipeline.ghost('ghost');
+  const page = await open(browser, pipeline.url);
+  await page.route('**/api/hosts', async (r) => { // no host of this test refuses anything by itself
+    const response = await r.fetch();
+    const hosts = await response.json();
+    for (const h of hosts.filter((h) => h.name === 'ghost')) {
+      h.agent.template.refused = [{ name: 'check shop', line: 7, reason: 'not in agent.exec' }];
+    }
+    await r.fulfill({ response, json: hosts });
+  });
+  await page.getByTestId('nav-agents').click();
+  const row = page.locator(`[data-testid="agent-row"][data-host="${host}"]`);
+  await row.waitFor();
+  assert.equal(await row.getAttribute('data-state'), 'up');
+  assert.match(await row.getByTestId('agent-template').textContent(), /[0-9a-f]{12}/);
+  assert.match(await row.getByTestId('agent-spool').textContent(), /empty|batches/);
+  assert.match(await row.getByTestId('agent-version').textContent(), /linux/);
+
+  const ghost = page.locator('[data-testid="agent-row"][data-host="ghost"]');
+  await ghost.getByTestId('refusals-toggle').press('Enter');
+  assert.match(await page.getByTestId('refusals').textContent(), /check shop.*line 7.*not in agent\.exec/);
+  await shot(page, 'agents-refusals');
+
+  await ghost.getByTestId('retire').click();
+  await page.getByTestId('retire-cancel').click();
+  assert.ok((await pipeline.hosts()).some((h) => h.name === 'ghost'), 'retired without a yes');
+  await page.getByTestId('retire-confirm').waitFor({ state: 'detached' });
+  await ghost.getByTestId('retire').click();
+  await page.getByTestId('retire-confirm').waitFor();
+  await shot(page, 'agents-retire');
+  await page.getByTestId('retire-confirm').click();
+  await ghost.waitFor({ state: 'detached', timeout: 4_000 });
+  assert.ok(!(await pipeline.hosts()).some((h) => h.name === 'ghost'), 'still listed');
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('Chinese for those who read it', async () => {
+  const page = await open(browser, pipeline.url, { locale: 'zh-CN' });
+  await number(page, page.locator(`[data-host="${host}"]`).getByTestId('cpu-value'));
+  assert.match(await page.locator('body').textContent(), /主机/);
+  await shot(page, 'overview-chinese');
+  await page.goto(`${pipeline.url}/alerts`);
+  await page.getByTestId('rule-row').first().waitFor();
+  assert.match(await page.locator('body').textContent(), /静默/);
+  await shot(page, 'alerts-chinese');
+  await close(page);
+});
+
+test('an unknown host and an unknown page say so', async () => {
+  const page = await open(browser, `${pipeline.url}/hosts/nobody`);
+  await page.getByTestId('unknown-host').waitFor();
+  await close(page);
+});
+
+test('a cut stream is shown and taken up again without a reload', async () => {
+  const page = await open(browser, pipeline.url);
+  const state = page.getByTestId('stream-state');
+  const row = page.locator(`[data-host="${host}"]`);
+  await number(page, row.getByTestId('cpu-value'));
+  await pipeline.stop();
+  await page.waitForFunction((e) => e.dataset.state !== 'live', await state.elementHandle());
+  await shot(page, 'stream-cut');
+  await pipeline.run();
+  await page.waitForFunction((e) => e.dataset.state === 'live', await state.elementHandle(), { timeout: 30_000 });
+  await changes(page, row.getByTestId('cpu-value'));
+  await close(page);
+});
