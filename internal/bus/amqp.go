@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -42,6 +43,7 @@ func (b *amqpBus) Run(ctx context.Context) error {
 		l, err := dial(ctx, url, &b.opts)
 		if err != nil {
 			b.metrics.failures.Inc()
+			b.changed(ctx, err)
 			b.log.Warn("broker not reachable, trying again", "err", err, "in", backoff)
 			pause(ctx, backoff)
 			backoff = min(2*backoff, lastBackoff)
@@ -58,14 +60,23 @@ func (b *amqpBus) serve(ctx context.Context, l *link) {
 	b.log.Info("connected to the broker", "broker", l.peer)
 	b.set(l)
 	b.metrics.connected.Set(1)
+	b.changed(ctx, nil)
 	select {
 	case <-l.closed:
 		b.log.Warn("link to the broker lost", "broker", l.peer, "err", l.reason())
+		b.changed(ctx, fmt.Errorf("link to %s lost: %w", l.peer, l.reason()))
 	case <-ctx.Done():
 	}
 	b.metrics.connected.Set(0)
 	b.set(nil)
 	l.close()
+}
+
+// changed tells whoever wants to know; an attempt cut short by the end is no news.
+func (b *amqpBus) changed(ctx context.Context, err error) {
+	if b.opts.Changed != nil && ctx.Err() == nil {
+		b.opts.Changed(err)
+	}
 }
 
 func (b *amqpBus) set(l *link) {
@@ -153,6 +164,9 @@ func (b *amqpBus) consume(ctx context.Context, s Subscription, out chan<- *Deliv
 			return
 		}
 		b.log.Warn("subscription interrupted, taking it up again", "queue", s.Queue, "err", err)
+		if s.Interrupted != nil {
+			s.Interrupted(err)
+		}
 		pause(ctx, firstBackoff+rand.N(firstBackoff))
 	}
 }

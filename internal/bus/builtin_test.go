@@ -11,7 +11,11 @@ import (
 )
 
 // TestBuiltInBroker runs the contract against the built-in broker.
-func TestBuiltInBroker(t *testing.T) {
+func TestBuiltInBroker(t *testing.T) { contract(t, builtIn(t)) }
+
+// builtIn runs a built-in broker until the test ends and returns its URL.
+func builtIn(t *testing.T) string {
+	t.Helper()
 	cfg := broker.DefaultConfig()
 	cfg.DataDir, cfg.AMQP = t.TempDir(), []string{"127.0.0.1:0"}
 	b, err := broker.New(cfg, broker.Deps{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
@@ -27,5 +31,5 @@ func TestBuiltInBroker(t *testing.T) {
 			t.Error("broker:", err)
 		}
 	})
-	contract(t, "amqp://guest:guest@"+b.Addr().String()+"/")
+	return "amqp://guest:guest@" + b.Addr().String() + "/"
 }

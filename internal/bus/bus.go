@@ -116,6 +116,9 @@ type Subscription struct {
 	// message and is answered on a server-named queue asks from then on. It must
 	// not block.
 	Taken func()
+	// Interrupted, if set, is told each time why the subscription ended before its
+	// context did; it is taken up again by itself. It must not block.
+	Interrupted func(error)
 }
 
 // Bus publishes and consumes. Its methods may be called from any goroutine.

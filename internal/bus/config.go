@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -27,6 +28,12 @@ type Options struct {
 	Topology   Topology
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// TLS says how an amqps broker is checked, and which certificate shows who we
+	// are; nil: by the system's authorities, and none.
+	TLS *tls.Config
+	// Changed, if set, is told nil when the link is up, and otherwise why an attempt
+	// to connect failed or the link was lost. It must not block.
+	Changed func(error)
 }
 
 // Open checks the configuration and returns a bus that is not connected until

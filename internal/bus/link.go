@@ -47,9 +47,10 @@ func dial(ctx context.Context, rawURL string, o *Options) (*link, error) {
 	}
 	// A new Config each time: the client wipes the credentials in it once used.
 	conn, err := amqp.DialConfig(rawURL, amqp.Config{
-		Heartbeat:  heartbeat,
-		Properties: amqp.Table{"connection_name": o.Name, "product": "thump"},
-		Dial:       dialer(ctx),
+		Heartbeat:       heartbeat,
+		Properties:      amqp.Table{"connection_name": o.Name, "product": "thump"},
+		Dial:            dialer(ctx),
+		TLSClientConfig: o.TLS.Clone(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
