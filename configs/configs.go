@@ -15,6 +15,11 @@ var Files embed.FS
 //go:embed templates/default.yaml
 var DefaultTemplate []byte
 
+// AgentUnit is the systemd unit of the agent, thump-agent.service.
+//
+//go:embed systemd/thump-agent.service
+var AgentUnit []byte
+
 // Paths in Files.
 const (
 	Alertmanager = "alertmanager.yml"
