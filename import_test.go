@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"configs":            {},
 	"dashboard":          {"dashboard", "internal/bus", "internal/config", "internal/formats", "internal/control", "internal/roster", "internal/telemetry"},
 
+	"internal/authority": {"internal/vfs"},
 	"internal/bus":       {},
 	"internal/config":    {},
 	"internal/formats":   {"internal/bus", "internal/telemetry"},

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,8 @@ type Deps struct {
 	Registerer prometheus.Registerer
 	Version    string // of the program, announced to clients
 	FS         vfs.FS // where the message log is; nil: the operating system's files
+	// Certificate is shown on the TLS listeners if no file is given; may be nil.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // Broker is an AMQP 0-9-1 server.
@@ -54,7 +57,7 @@ func New(cfg Config, deps Deps) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	certs := &certificates{files: cfg.TLS}
+	certs := &certificates{files: cfg.TLS, given: deps.Certificate}
 	listeners, err := listenAll(cfg, certs)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 	case c.MaxMessage < 1 || c.MaxMessage > 512<<20:
 		return fmt.Errorf("broker: max_message %s is not within 1 byte and 512MiB", c.MaxMessage)
 	}
-	if err := c.TLS.validate(len(c.AMQPS) > 0); err != nil {
+	if err := c.TLS.validate(); err != nil {
 		return err
 	}
 	return c.validateLimits()

@@ -10,15 +10,20 @@ import (
 	"sync/atomic"
 )
 
-// certificates are the files of the TLS listeners as they were last read.
+// certificates are what the TLS listeners show: files as they were last read, or
+// without files what a function gives.
 type certificates struct {
-	files   TLS                        // static
+	// Static after construction.
+	files TLS
+	given func(*tls.ClientHelloInfo) (*tls.Certificate, error) // may be nil
+
 	current atomic.Pointer[tls.Config] // nil: there is no TLS listener
 }
 
 // TLS names the files of the TLS listeners, in PEM.
 type TLS struct {
-	// Cert is the file of the server's certificate and the chain behind it.
+	// Cert is the file of the server's certificate and the chain behind it. Default:
+	// none, the program gives a certificate of its own authority.
 	Cert string `yaml:"cert"`
 	// Key is the file of the certificate's private key.
 	Key string `yaml:"key"`
@@ -30,10 +35,10 @@ type TLS struct {
 	RequireClientCert bool `yaml:"require_client_cert"`
 }
 
-func (t TLS) validate(listens bool) error {
+func (t TLS) validate() error {
 	switch {
-	case listens && (t.Cert == "" || t.Key == ""):
-		return errors.New("broker: amqps needs tls.cert and tls.key")
+	case (t.Cert == "") != (t.Key == ""):
+		return errors.New("broker: tls.cert and tls.key go together")
 	case t.RequireClientCert && t.CA == "":
 		return errors.New("broker: tls.require_client_cert needs tls.ca")
 	}
@@ -42,11 +47,10 @@ func (t TLS) validate(listens bool) error {
 
 // load reads the files; what was read before stays in use if one is bad.
 func (c *certificates) load() error {
-	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
+	config, err := c.serverSide()
 	if err != nil {
-		return fmt.Errorf("read certificate: %w", err)
+		return err
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if c.files.CA != "" {
 		text, err := os.ReadFile(c.files.CA)
 		if err != nil {
@@ -63,6 +67,21 @@ func (c *certificates) load() error {
 	}
 	c.current.Store(config)
 	return nil
+}
+
+// serverSide is what the server shows of itself.
+func (c *certificates) serverSide() (*tls.Config, error) {
+	switch {
+	case c.files.Cert == "" && c.given == nil:
+		return nil, errors.New("amqps needs a certificate: tls.cert and tls.key")
+	case c.files.Cert == "":
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.given}, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }
 
 // listenTLS opens the TLS listeners. Each handshake uses the files as they were

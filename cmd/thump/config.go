@@ -6,6 +6,7 @@ import (
 	"thump/broker"
 	"thump/collector"
 	"thump/dashboard"
+	"thump/internal/authority"
 	"thump/internal/bus"
 	"thump/internal/logging"
 )
@@ -13,6 +14,7 @@ import (
 // Config is the configuration of every part; configs/thump.yaml shows it.
 type Config struct {
 	Process   ProcessConfig    `yaml:",inline"`
+	Authority authority.Config `yaml:"authority"`
 	Bus       bus.Config       `yaml:"bus"`
 	Broker    broker.Config    `yaml:"broker"`
 	Collector collector.Config `yaml:"collector"`

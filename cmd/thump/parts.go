@@ -97,7 +97,13 @@ func proxy(raw, flag string) (http.Handler, error) {
 func openBroker(p *program) error {
 	cfg := p.cfg.Broker
 	cfg.DataDir = p.folder("broker")
-	b, err := broker.New(cfg, broker.Deps{Logger: p.log.With("part", "broker"), Registerer: p.reg, Version: process.Version})
+	vouching, err := p.openAuthority()
+	if err != nil {
+		return err
+	}
+	b, err := broker.New(cfg, broker.Deps{
+		Logger: p.log.With("part", "broker"), Registerer: p.reg, Version: process.Version, Certificate: vouching.Certificate,
+	})
 	if err != nil {
 		return err
 	}

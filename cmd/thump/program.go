@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"thump/internal/authority"
 	"thump/internal/bus"
 	"thump/internal/process"
 	"thump/internal/telemetry"
@@ -24,6 +25,7 @@ import (
 // then run together.
 type program struct {
 	// Static after construction.
+	ctx context.Context // ends when the program is to end
 	cfg Config
 	log *slog.Logger
 	reg *prometheus.Registry
@@ -31,16 +33,17 @@ type program struct {
 
 	// Added to while the parts are opened, read from then on.
 	brokerURL string // of the broker in this process, if there is one
+	authority *authority.Authority
 	buses     []bus.Bus
 	stages    []process.Stage
 	reloads   []func() error
 }
 
-func newProgram(cfg Config, log *slog.Logger) (*program, error) {
+func newProgram(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 	if err := os.MkdirAll(cfg.Process.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder (--data-dir): %w", err)
 	}
-	p := &program{cfg: cfg, log: log, reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	p := &program{ctx: ctx, cfg: cfg, log: log, reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
 	p.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.mux.Handle("GET /metrics", promhttp.HandlerFor(p.reg, promhttp.HandlerOpts{}))
 	p.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -61,6 +64,21 @@ func (p *program) readyz(w http.ResponseWriter, _ *http.Request) {
 
 // folder is where a part keeps what it keeps. The part makes and locks it.
 func (p *program) folder(part string) string { return filepath.Join(p.cfg.Process.DataDir, part) }
+
+// openAuthority returns the authority that vouches for this server, made at the
+// first need.
+func (p *program) openAuthority() (*authority.Authority, error) {
+	if p.authority != nil {
+		return p.authority, nil
+	}
+	a, err := authority.Open(p.ctx, p.folder("authority"), p.cfg.Authority, p.log.With("part", "authority"))
+	if err != nil {
+		return nil, err
+	}
+	p.authority = a
+	p.reloads = append(p.reloads, a.Reload)
+	return a, nil
+}
 
 // openBus opens a part's own link to the broker, which makes the exchanges and
 // queues of the pipeline and those that this part needs besides.

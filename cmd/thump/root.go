@@ -23,9 +23,9 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("thump {{.Version}}\n")
 	root.AddCommand(
 		newRun("up", "Run the whole pipeline and an agent for this host", up, func(c *Config) []any {
-			return []any{&c.Bus, &c.Broker, &c.Collector, &c.Alerting, &c.Dashboard, &c.Agent}
+			return []any{&c.Authority, &c.Bus, &c.Broker, &c.Collector, &c.Alerting, &c.Dashboard, &c.Agent}
 		}),
-		newRun("broker", "Run the AMQP 0-9-1 broker alone", brokerOnly, func(c *Config) []any { return []any{&c.Broker} }),
+		newRun("broker", "Run the AMQP 0-9-1 broker alone", brokerOnly, func(c *Config) []any { return []any{&c.Authority, &c.Broker} }),
 		newRun("collector", "Run the collector alone: history and its query API", collectorOnly, func(c *Config) []any { return []any{&c.Bus, &c.Collector} }),
 		newRun("alerting", "Run alerting alone: rules and notifications", alertingOnly, func(c *Config) []any { return []any{&c.Bus, &c.Alerting} }),
 		newRun("dashboard", "Run the dashboard alone", dashboardOnly, func(c *Config) []any { return []any{&c.Bus, &c.Dashboard} }),
@@ -68,7 +68,7 @@ func newRun(name, short string, build func(*program) error, sections func(*Confi
 
 // runProgram opens the parts, all of them before any runs, and runs them.
 func runProgram(cmd *cobra.Command, cfg Config, log *slog.Logger, build func(*program) error) error {
-	p, err := newProgram(cfg, log)
+	p, err := newProgram(cmd.Context(), cfg, log)
 	if err != nil {
 		return err
 	}
