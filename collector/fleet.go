@@ -1,12 +1,16 @@
 package collector
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
 	"thump/collector/templates"
+	"thump/internal/bus"
 	"thump/internal/control"
+	"thump/internal/telemetry"
 )
 
 // host is an element of the answer of /api/hosts.
@@ -82,19 +86,41 @@ func (c *Collector) serveHosts(w http.ResponseWriter, _ *http.Request) {
 
 // serveRetire forgets a host, until it reports again.
 func (c *Collector) serveRetire(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	if !c.hosts.retire(name, time.Now()) {
+	name, now := r.PathValue("name"), time.Now()
+	group, known := c.hosts.knows(name)
+	if !known {
 		writeError(w, http.StatusNotFound, "not_found", "no such host")
 		return
 	}
+	// Told first: after a failure the host is still here, to be retired again.
+	if err := c.tellRetired(r.Context(), &control.Retired{Host: name, Group: group, At: now.UTC()}); err != nil {
+		writeError(w, http.StatusServiceUnavailable, "unavailable", "not retired, alerting and dashboards cannot be told: "+err.Error())
+		return
+	}
+	c.hosts.retire(name, now)
 	// On disk before the answer: a retired host does not come back by a restart.
-	if err := c.inventory.write(c.hosts.keep(time.Now())); err != nil {
+	if err := c.inventory.write(c.hosts.keep(now)); err != nil {
 		c.log.Error("inventory not kept", "err", err)
 		writeError(w, http.StatusInternalServerError, "internal", err.Error())
 		return
 	}
 	c.log.Info("host retired", "host", name)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// tellRetired returns once the broker has the message for all who listen.
+func (c *Collector) tellRetired(ctx context.Context, r *control.Retired) error {
+	m, err := control.EncodeRetired(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
+	err = c.bus.Publish(ctx, telemetry.ControlExchange, m)
+	if errors.Is(err, bus.ErrUnroutable) { // nobody listens
+		return nil
+	}
+	return err
 }
 
 // serveTemplates answers with the files in force, and what is wrong with those

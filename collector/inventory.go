@@ -107,18 +107,31 @@ func (h *hosts) agents() []control.Report {
 	return all
 }
 
-// retire forgets a host until it reports again.
-func (h *hosts) retire(name string, now time.Time) bool {
+// knows tells whether there is such a host, and its group.
+func (h *hosts) knows(name string) (group string, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known := h.roster.Retire(name) || h.details[name] != nil
+	for _, x := range h.roster.Hosts() {
+		if x.Name == name {
+			return x.Group, true
+		}
+	}
+	d := h.details[name]
+	if d != nil && len(d.Report.Groups) > 0 {
+		group = d.Report.Groups[0]
+	}
+	return group, d != nil
+}
+
+// retire forgets a host until it reports again.
+func (h *hosts) retire(name string, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.roster.Retire(name)
 	delete(h.details, name)
 	delete(h.nextUp0, name)
 	delete(h.seeded, name)
-	if known {
-		h.retired[name] = now
-	}
-	return known
+	h.retired[name] = now
 }
 
 // remember takes the hosts of before the restart.

@@ -311,8 +311,27 @@ func TestRetire(t *testing.T) {
 	if code := call(t, c, http.MethodDelete, "/api/hosts/nobody", nil); code != http.StatusNotFound {
 		t.Errorf("retire nobody: %d", code)
 	}
+	watching := make(chan struct{}, 1)
+	told, err := openBus(t, addr, "dashboard").Subscribe(t.Context(), bus.Subscription{
+		NoAck: true, Taken: func() { watching <- struct{}{} }, Bindings: []bus.Binding{{Source: telemetry.ControlExchange, Key: control.FleetKey}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-watching
 	if code := call(t, c, http.MethodDelete, "/api/hosts/web01", nil); code != http.StatusNoContent {
 		t.Errorf("retire: %d", code)
+	}
+	select {
+	case d := <-told:
+		if r, err := control.DecodeRetired(&d.Message); err != nil || r.Host != "web01" || r.Group != "web" || d.Type != control.RetiredType {
+			t.Errorf("told %+v, %v", d.Message, err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nobody is told of the retirement")
+	}
+	if code := call(t, c, http.MethodDelete, "/api/hosts/web01", nil); code != http.StatusNotFound {
+		t.Errorf("retire again: %d", code)
 	}
 	stop()
 	again, _ := steered(t, openBus(t, addr, "collector2"), data, "")

@@ -72,6 +72,10 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	boosting.Go(func() { d.boosts.run(ctx) })
+	retired, err := d.bus.Subscribe(ctx, retirements())
+	if err != nil {
+		return fmt.Errorf("subscribe to what is said of the fleet: %w", err)
+	}
 	live := telemetry.Live()
 	live.NoAck = true
 	deliveries, err := d.bus.Subscribe(ctx, live)
@@ -93,6 +97,11 @@ func (d *Dashboard) Run(ctx context.Context) error {
 			if rows == nil {
 				rows = time.After(time.Until(sent.Add(rowsEvery)))
 			}
+		case m, ok := <-retired:
+			if !ok {
+				return ended(ctx)
+			}
+			d.retire(&m.Message)
 		case sent = <-rows:
 			d.sendRows()
 			rows = nil
@@ -104,7 +113,7 @@ func (d *Dashboard) Run(ctx context.Context) error {
 
 func ended(ctx context.Context) error {
 	if ctx.Err() == nil {
-		return errors.New("the live subscription ended by itself")
+		return errors.New("a subscription ended by itself")
 	}
 	return nil
 }

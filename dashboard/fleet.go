@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"thump/internal/bus"
@@ -89,9 +90,21 @@ func (f *fleet) forgetSilent() bool {
 	if oldest == nil {
 		return false
 	}
-	delete(f.hosts, oldest.name)
-	f.roster.Retire(oldest.name)
-	f.metrics.series.Sub(float64(len(oldest.series)))
+	f.forget(oldest.name)
+	return true
+}
+
+// forget drops a host, until it reports again; false if it is not there.
+func (f *fleet) forget(name string) bool {
+	h := f.hosts[name]
+	if h == nil {
+		return false
+	}
+	delete(f.hosts, name)
+	f.roster.Retire(name)
+	f.changed = slices.DeleteFunc(f.changed, func(c *host) bool { return c == h })
+	f.metrics.hosts.Set(float64(len(f.hosts)))
+	f.metrics.series.Sub(float64(len(h.series)))
 	return true
 }
 

@@ -19,7 +19,7 @@ type hub struct {
 type browser struct {
 	host   string
 	frames chan []byte // sent to under the Dashboard's lock only
-	lost   bool        // guarded by the Dashboard's lock: frames were dropped since the last snapshot
+	lost   bool        // guarded by the Dashboard's lock: the last snapshot does not lead to what is now
 }
 
 func newHub(cfg Config, m *metrics) *hub {
@@ -69,6 +69,14 @@ func (h *hub) send(to map[*browser]struct{}, event string, data []byte) {
 	f := h.frame(event, data)
 	for b := range to {
 		h.queue(b, f)
+	}
+}
+
+// renew has those who watch a host, or all of them, get a snapshot with the next
+// event, which is a pulse if nothing comes before.
+func (h *hub) renew(host string) {
+	for b := range h.watchers(host) {
+		b.lost = true
 	}
 }
 

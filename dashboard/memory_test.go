@@ -22,8 +22,16 @@ type memoryBus struct {
 }
 
 type memoryStream struct {
-	ctx context.Context
-	out chan *bus.Delivery
+	ctx      context.Context
+	bindings []bus.Binding
+	out      chan *bus.Delivery
+}
+
+// wants tells whether a message reaches the stream: none is bound by a pattern.
+func (s *memoryStream) wants(exchange, key string) bool {
+	return slices.ContainsFunc(s.bindings, func(b bus.Binding) bool {
+		return b.Source == exchange && (b.Key == "" || b.Key == key)
+	})
 }
 
 func (b *memoryBus) Run(ctx context.Context) error  { <-ctx.Done(); return nil }
@@ -35,7 +43,7 @@ func (b *memoryBus) subscription() bus.Subscription { b.mu.Lock(); defer b.mu.Un
 func (b *memoryBus) Subscribe(ctx context.Context, s bus.Subscription) (<-chan *bus.Delivery, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	stream := &memoryStream{ctx: ctx, out: make(chan *bus.Delivery)}
+	stream := &memoryStream{ctx: ctx, bindings: s.Bindings, out: make(chan *bus.Delivery)}
 	b.streams, b.sub = append(b.streams, stream), s
 	context.AfterFunc(ctx, func() {
 		b.publishing.Lock()
@@ -60,6 +68,9 @@ func (b *memoryBus) Publish(_ context.Context, exchange string, m *bus.Message) 
 		return bus.ErrNotConnected
 	}
 	for _, s := range streams {
+		if !s.wants(exchange, m.Key) {
+			continue
+		}
 		settled := func() error { panic("settled, though the subscription is without acknowledgement") }
 		d := bus.NewDelivery(*m, func(bool) error { return settled() }, settled)
 		d.Exchange = exchange

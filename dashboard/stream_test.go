@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"go.uber.org/goleak"
 
 	"thump/dashboard"
+	"thump/internal/bus"
+	"thump/internal/control"
 	"thump/internal/telemetry"
 )
 
@@ -57,7 +60,10 @@ func start(t *testing.T, change func(*dashboard.Config)) *stage {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	s.waitFor("the subscription", func() bool { return s.bus.subscription().Bindings != nil })
+	// Metrics are subscribed to last.
+	s.waitFor("the subscription", func() bool {
+		return slices.Contains(s.bus.subscription().Bindings, bus.Binding{Source: telemetry.MetricsExchange})
+	})
 	return s
 }
 
@@ -278,6 +284,42 @@ func TestLateBacklogChangesNothing(t *testing.T) {
 	if e := r.await("samples"); e.data["time"] != 10_000.0 {
 		t.Errorf("samples of %v, want 10000 next", e.data["time"])
 	}
+}
+
+// Who has the overview or the host's page open gets a snapshot without it; other
+// messages on the key, and nonsense, harm nothing.
+func TestRetiredHostIsForgotten(t *testing.T) {
+	s := start(t, nil)
+	for _, name := range []string{"web01", "web02"} {
+		s.publish(name, "load", 1000, series("node_load1", 1000, 1))
+	}
+	s.waitFor("the messages", func() bool { return s.metric("thump_dashboard_samples_total") == 2 })
+	all, one := s.open(""), s.open("web01")
+	all.await("snapshot")
+	one.await("snapshot")
+	m, err := control.EncodeRetired(&control.Retired{Host: "web01", Group: "web", At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonsense, unknown := *m, *m
+	nonsense.Body, unknown.Type = []byte("{}"), "fleet.renamed"
+	unknown.Body = []byte(`{"host":"web02"}`)
+	for _, m := range []*bus.Message{&nonsense, &unknown, m} {
+		if err := s.bus.Publish(t.Context(), telemetry.ControlExchange, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if row := firstRow(t, all.await("snapshot")); row["name"] != "web02" {
+		t.Errorf("still there: %v", row)
+	}
+	if e := one.await("snapshot"); e.data["host"] != nil {
+		t.Errorf("its page still has %v", e.data["host"])
+	}
+	if n := s.metric("thump_dashboard_hosts"); n != 1 {
+		t.Errorf("%v hosts, want 1", n)
+	}
+	s.publish("web01", "load", 2000, series("node_load1", 2000, 1))
+	s.waitFor("its return", func() bool { return s.metric("thump_dashboard_hosts") == 2 })
 }
 
 // A value that JSON has no number for is null.

@@ -5,6 +5,9 @@ import "thump/internal/telemetry"
 // AllKey reaches every agent.
 const AllKey = "all"
 
+// FleetKey reaches those who watch hosts: what concerns the fleet as a whole.
+const FleetKey = "fleet"
+
 // HostKey reaches the agent of a host. Names that differ only in characters that
 // no routing key holds share one: the message says whom it means.
 func HostKey(name string) string { return "host." + telemetry.Word(name) }

@@ -17,6 +17,7 @@ const (
 	ReportType   = "agent.report"
 	TemplateType = "agent.template"
 	BoostType    = "agent.boost"
+	RetiredType  = "fleet.retired"
 )
 
 const (
@@ -88,6 +89,36 @@ func (b *Boost) Check() error {
 		return fmt.Errorf("boost for %s: want at most %s", b.For, MaxBoost)
 	}
 	return nil
+}
+
+// Retired says that a host is gone for good: whoever watches it forgets it, until
+// it reports again. It goes to FleetKey.
+type Retired struct {
+	Host  string    `json:"host"`
+	Group string    `json:"group"` // as it last reported; "" if it never did
+	At    time.Time `json:"at"`
+}
+
+// EncodeRetired returns the message that says so. Unlike what agents are told
+// nobody asks for it again: it waits for a subscriber that is away.
+func EncodeRetired(r *Retired) (*bus.Message, error) {
+	m, err := Encode(RetiredType, FleetKey, r)
+	if err == nil {
+		m.Transient, m.Expires = false, 0
+	}
+	return m, err
+}
+
+// DecodeRetired reads such a message and checks that it names a host.
+func DecodeRetired(m *bus.Message) (*Retired, error) {
+	var r Retired
+	if err := Decode(m, &r); err != nil {
+		return nil, err
+	}
+	if r.Host == "" {
+		return nil, errors.New("retirement without a host")
+	}
+	return &r, nil
 }
 
 // Revision names the text of a template by its hash.
