@@ -45,6 +45,7 @@ type Alerting struct {
 	rules    *rules.Engine
 	notifier *notify.Notifier
 	stream   *stream
+	recorder *recorder
 	lock     io.Closer // of the data folder
 
 	reloading sync.Mutex // one reload at a time
@@ -86,10 +87,11 @@ func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
 	if a.store, err = store.Open(filepath.Join(a.cfg.DataDir, "tsdb"), keepFor(set), d.Logger, libraries); err != nil {
 		return err
 	}
+	a.recorder = newRecorder(a.store, d.Bus, func() bool { return true }, d.Logger, a.metrics)
 	a.rules = rules.New(
 		rules.Config{Interval: a.cfg.Interval.D(), Gap: a.cfg.Gap.D(), ExternalURL: external}, set,
 		rules.Deps{
-			Storage: a.store, Notify: handOver(a.notifier, external.String(), d.Logger),
+			Storage: a.recorder, Notify: handOver(a.notifier, external.String(), d.Logger),
 			Logger: d.Logger, Registerer: d.Registerer, Libraries: libraries,
 		},
 	)
@@ -133,6 +135,7 @@ func (a *Alerting) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.notifier.Run(ctx) })
 	g.Go(func() error { return a.rules.Run(ctx) })
 	g.Go(func() error { return a.stream.run(ctx) })
+	g.Go(func() error { return a.recorder.run(ctx) })
 	g.Go(func() error { return in.run(ctx) })
 	return g.Wait()
 }

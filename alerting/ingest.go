@@ -127,6 +127,9 @@ func another(more <-chan *bus.Delivery, taken int) *bus.Delivery {
 func (in *ingest) decode(d *bus.Delivery) bool {
 	in.interest.use(in.engine.Set())
 	from := telemetry.OriginOf(&d.Message)
+	if ours(from) {
+		return true
+	}
 	var up labels.Labels
 	err := in.decoder.Decode(&d.Message, func(r *telemetry.Run) error {
 		w := in.interest.of(r)

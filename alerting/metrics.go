@@ -12,6 +12,7 @@ type metrics struct {
 	unwatched prometheus.Counter
 	changes   *prometheus.CounterVec
 	reloads   *prometheus.CounterVec
+	recorded  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -34,6 +35,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "thump_alerting_alert_changes_total", Help: "Alerts that began to fire or ended, by whether that was published."}, []string{"outcome"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thump_alerting_reloads_total", Help: "Reloads of rules and routes, by their outcome."}, []string{"outcome"}),
+		recorded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "thump_alerting_recorded_samples_total", Help: "Samples that rules wrote and that are for history, by whether they were published."}, []string{"outcome"}),
 	}
 	for _, r := range []string{"unread", "late", "repeated"} {
 		m.skipped.WithLabelValues(r)
@@ -43,10 +46,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, o := range []string{"published", "dropped"} {
 		m.changes.WithLabelValues(o)
+		m.recorded.WithLabelValues(o)
 	}
 	for _, o := range []string{"done", "failed"} {
 		m.reloads.WithLabelValues(o)
 	}
-	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads)
+	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads, m.recorded)
 	return m
 }

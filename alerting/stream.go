@@ -23,9 +23,6 @@ const alertType = "alert"
 // ones are dropped.
 const streamBound = 4096
 
-// streamRetry is the pause before a change is published again.
-const streamRetry = time.Second
-
 // stream publishes each change of an alert, so that anyone can subscribe.
 type stream struct {
 	bus     bus.Bus
@@ -69,17 +66,28 @@ func (s *stream) run(ctx context.Context) error {
 
 // publish tries until the broker has the message.
 func (s *stream) publish(ctx context.Context, m *bus.Message) {
-	for ctx.Err() == nil && s.bus.Ready(ctx) == nil {
-		err := s.bus.Publish(ctx, telemetry.AlertsExchange, m)
-		if err == nil || errors.Is(err, bus.ErrUnroutable) { // nobody has subscribed
-			s.metrics.changes.WithLabelValues("published").Inc()
-			return
+	if deliver(ctx, s.bus, telemetry.AlertsExchange, m) {
+		s.metrics.changes.WithLabelValues("published").Inc()
+	}
+}
+
+// publishRetry is the pause before a message is published again.
+const publishRetry = time.Second
+
+// deliver tries until the broker has the message, and is false if ctx ended
+// before. That nobody has subscribed is no failure.
+func deliver(ctx context.Context, b bus.Bus, exchange string, m *bus.Message) bool {
+	for ctx.Err() == nil && b.Ready(ctx) == nil {
+		err := b.Publish(ctx, exchange, m)
+		if err == nil || errors.Is(err, bus.ErrUnroutable) {
+			return true
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(streamRetry):
+		case <-time.After(publishRetry):
 		}
 	}
+	return false
 }
 
 // alertMessage is the message of one alert: the JSON has the shape of an alert
