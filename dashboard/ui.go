@@ -113,7 +113,7 @@ func (u *ui) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // isPage tells whether the single page has a view at this path.
 func isPage(p string) bool {
 	switch strings.TrimSuffix(p, "/") {
-	case "", "/alerts", "/agents":
+	case "", "/alerts", "/agents", "/explore", "/broker":
 		return true
 	}
 	return strings.HasPrefix(p, "/hosts/")

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { after, before, test } from 'node:test';
 import { close, desktop, launch, open, phone, shot } from './browser.mjs';
@@ -92,8 +93,10 @@ test('the page of a host draws history and moves on', async () => {
 });
 
 /** Waits until a panel's canvas has more than one colour in it. */
-async function drawn(page, panel) {
-  const canvas = page.getByTestId(`panel-${panel}`).locator('canvas').first();
+const drawn = (page, panel) => drawnIn(page, page.getByTestId(`panel-${panel}`));
+
+async function drawnIn(page, place) {
+  const canvas = place.locator('canvas').first();
   await canvas.waitFor();
   await page.waitForFunction((c) => {
     const pixels = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
@@ -116,11 +119,11 @@ for (const [name, view] of Object.entries({
     await drawn(page, 'cpu');
     await fits(page);
     await shot(page, `host-${name}`, true);
-    for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row']]) {
+    for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row'], ['explore?q=node_load1', 'legend-value']]) {
       await page.goto(`${pipeline.url}/${place}`);
       await page.getByTestId(shown).first().waitFor();
       await fits(page);
-      await shot(page, `${place}-${name}`, true);
+      await shot(page, `${place.split('?')[0]}-${name}`, true);
     }
     assert.deepEqual(page.complaints, []);
     await close(page);
@@ -280,5 +283,62 @@ test('a cut stream is shown and taken up again without a reload', async () => {
   await pipeline.run();
   await page.waitForFunction((e) => e.dataset.state === 'live', await state.elementHandle(), { timeout: 30_000 });
   await changes(page, row.getByTestId('cpu-value'));
+  await close(page);
+});
+
+test('explore completes, plots, tabulates and keeps its queries in the address', async () => {
+  const page = await open(browser, `${pipeline.url}/explore`);
+  const editor = page.getByRole('textbox', { name: 'Query 1, PromQL' });
+  await editor.click();
+  await page.keyboard.type('node_loa', { delay: 40 });
+  await page.locator('.cm-tooltip-autocomplete', { hasText: 'node_load15' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.type('d1{instance="' + host + '"');
+  await page.keyboard.press('Enter');
+  await page.getByTestId('explore-plot').getByTestId('legend-value').first().waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('q'), `node_load1{instance="${host}"}`);
+
+  await page.getByTestId('add-query').click();
+  await page.getByRole('textbox', { name: 'Query 2, PromQL' }).fill('vector(-2.5)');
+  await page.keyboard.press('Enter');
+  await page.getByTestId('explore-plot').getByText('B {}').waitFor();
+  await drawnIn(page, page.getByTestId('explore-plot'));
+  await shot(page, 'explore-plot', true);
+
+  await page.getByText('Table', { exact: true }).click();
+  assert.deepEqual(await page.getByTestId('value-row').last().locator('td').allTextContents(), ['-2.5']);
+  await page.reload();
+  assert.equal(await page.getByTestId('value-row').last().locator('td').textContent(), '-2.5');
+  await shot(page, 'explore-table', true);
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId('csv').click()]);
+  const csv = (await readFile(await file.path(), 'utf8')).split('\r\n');
+  assert.equal(csv[0], 'time,series,value');
+  assert.match(csv.at(-2), /^\d{4}-\d\d-\d\dT[\d:.]+Z,\{\},-2\.5$/);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('explore says what is wrong with a query and shows the others', async () => {
+  const page = await open(browser, `${pipeline.url}/explore?q=${encodeURIComponent('rate(node_load1')}&q=vector(1)`);
+  await page.getByTestId('query-error').getByText('unclosed left parenthesis').waitFor();
+  await page.getByTestId('explore-plot').getByTestId('legend-value').waitFor();
+  await close(page);
+});
+
+test('a time range of its own is asked for, kept and left again', async () => {
+  const page = await open(browser, `${pipeline.url}/explore?q=vector(1)`);
+  await page.getByTestId('time-fixed').click();
+  await page.getByTestId('time-from').fill('2026-01-01T00:00');
+  await page.getByTestId('time-to').fill('2025-01-01T00:00');
+  assert.ok(await page.getByTestId('time-apply').isDisabled(), 'it ends before it begins');
+  await page.getByTestId('time-to').fill('2026-01-01T06:00');
+  await page.getByTestId('time-apply').click();
+  await page.getByTestId('back-to-live').waitFor();
+  const { searchParams } = new URL(page.url());
+  assert.equal(searchParams.get('to') - searchParams.get('from'), 6 * 3600_000);
+  await page.getByTestId('back-to-live').click();
+  assert.equal(new URL(page.url()).searchParams.get('from'), null);
+  assert.deepEqual(page.complaints, []);
   await close(page);
 });

@@ -170,3 +170,25 @@ export async function query(expr: string, signal?: AbortSignal): Promise<VectorS
   const q = new URLSearchParams({ query: expr });
   return (await get<Answer<VectorSeries>>(`/api/v1/query?${q}`, signal)).data.result;
 }
+
+/**
+ * An expression at a time in milliseconds, whatever its kind: a scalar or a
+ * string is one series without labels, a range of samples keeps them all.
+ */
+export async function instant(expr: string, time: number, signal?: AbortSignal): Promise<MatrixSeries[]> {
+  const q = new URLSearchParams({ query: expr, time: String(time / 1000) });
+  const { data } = await get<{ data: InstantData }>(`/api/v1/query?${q}`, signal);
+  switch (data.resultType) {
+    case 'matrix':
+      return data.result;
+    case 'vector':
+      return data.result.map(({ metric, value }) => ({ metric, values: [value] }));
+    default:
+      return [{ metric: {}, values: [data.result] }];
+  }
+}
+
+type InstantData =
+  | { resultType: 'matrix'; result: MatrixSeries[] }
+  | { resultType: 'vector'; result: VectorSeries[] }
+  | { resultType: 'scalar' | 'string'; result: [number, string] };

@@ -40,12 +40,13 @@ export function bytesPerSecond(v: Maybe): string {
   return known(v) ? `${scaled(v, 1000, decimal)}/s` : unknown;
 }
 
-/** A plain number with at most three digits and a suffix: 0.42, 12.3, 4.56k. */
+/** A plain number with two or three digits and a suffix: 0.0042, 0.42, 12.3, 4.56k. */
 export function short(v: Maybe): string {
   if (!known(v)) return unknown;
   if (v === 0) return '0';
   if (Math.abs(v) < 1000) {
     const n = Math.abs(v);
+    if (n < 0.0995) return String(Number(v.toPrecision(2)));
     return v.toFixed(n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2);
   }
   return scaled(v, 1000, ['', 'k', 'M', 'G', 'T']).replace('\u202f', '');

@@ -71,3 +71,4 @@ export function Mark() {
     </svg>
   );
 }
+export const Cross = icon(<path d="M4 4l8 8M12 4l-8 8" />);

@@ -1,5 +1,5 @@
-import { MantineProvider } from '@mantine/core';
-import { StrictMode, useEffect, useMemo, useState } from 'react';
+import { MantineProvider, Skeleton } from '@mantine/core';
+import { lazy, StrictMode, Suspense, useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import '@mantine/core/styles.css';
 import './styles.css';
@@ -18,6 +18,9 @@ import { routeOf, usePath } from './route';
 import { Shell } from './shell';
 import { theme } from './theme';
 
+// Loaded when first looked at, since its editor is as large as all the rest.
+const ExplorePage = lazy(() => import('./explore/page'));
+
 function Page() {
   const route = routeOf(usePath());
   switch (route.view) {
@@ -29,6 +32,12 @@ function Page() {
       return <AlertsPage />;
     case 'agents':
       return <AgentsPage />;
+    case 'explore':
+      return (
+        <Suspense fallback={<Skeleton height={400} radius="md" />}>
+          <ExplorePage />
+        </Suspense>
+      );
     case 'none':
       return <NotFound />;
   }

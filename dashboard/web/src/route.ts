@@ -1,12 +1,13 @@
 import { useSyncExternalStore } from 'react';
 
-export type Route = { view: 'overview' } | { view: 'alerts' } | { view: 'agents' } | { view: 'host'; name: string } | { view: 'none' };
+export type Route = { view: 'overview' } | { view: 'alerts' } | { view: 'agents' } | { view: 'explore' } | { view: 'host'; name: string } | { view: 'none' };
 
 /** Which view stands at a path. */
 export function routeOf(path: string): Route {
   if (path === '/') return { view: 'overview' };
   if (/^\/alerts\/?$/.test(path)) return { view: 'alerts' };
   if (/^\/agents\/?$/.test(path)) return { view: 'agents' };
+  if (/^\/explore\/?$/.test(path)) return { view: 'explore' };
   const host = /^\/hosts\/([^/]+)\/?$/.exec(path)?.[1];
   if (host === undefined) return { view: 'none' };
   try {

@@ -42,6 +42,7 @@ export function Shell({ children }: { children: ReactNode }) {
 const places: readonly { href: string; text: TextKey; views: readonly Route['view'][] }[] = [
   { href: '/', text: 'hosts', views: ['overview', 'host'] },
   { href: '/alerts', text: 'alerts', views: ['alerts'] },
+  { href: '/explore', text: 'explore', views: ['explore'] },
   { href: '/agents', text: 'agents', views: ['agents'] },
 ];
 

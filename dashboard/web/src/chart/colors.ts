@@ -29,5 +29,8 @@ const fixed: Record<string, string> = {
 };
 
 export function colorOf(panel: string, line: number, group: string, index: number): string {
-  return fixed[`${panel}/${group || line}`] ?? palette[index % palette.length] ?? '#888888';
+  return fixed[`${panel}/${group || line}`] ?? colorAt(index);
 }
+
+/** The colour of the nth line of a plot whose lines mean nothing in particular. */
+export const colorAt = (index: number): string => palette[index % palette.length] ?? '#888888';

@@ -18,6 +18,7 @@ export interface PlotProps {
   lines: PlotLine[];
   unit: Unit;
   stacked: boolean;
+  height?: number; // pixels
   from: number;
   to: number;
   onZoom: (from: number, to: number) => void;
@@ -26,7 +27,7 @@ export interface PlotProps {
   onHover: (time: number | null) => void;
 }
 
-const height = 168;
+const usualHeight = 168;
 
 /** The least upper end of an axis, so that noise does not look like load. */
 const leastMax: Record<Unit, number> = { percent: 0.1, bytes: 1024, bytesPerSecond: 1000, perSecond: 1, short: 1 };
@@ -38,12 +39,13 @@ export function Plot(props: PlotProps) {
   const latest = useRef(props);
   latest.current = props;
   const dark = useComputedColorScheme('light') === 'dark';
+  const height = props.height ?? usualHeight;
   const identity = props.lines.map((l) => l.label + l.color).join('\n');
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const u = new uPlot(optionsOf(latest, element.clientWidth, dark), dataOf(latest.current), element);
+    const u = new uPlot(optionsOf(latest, element.clientWidth, height, dark), dataOf(latest.current), element);
     plot.current = u;
     setWindow(u, latest.current);
     const resize = new ResizeObserver(() => u.setSize({ width: element.clientWidth, height }));
@@ -53,7 +55,7 @@ export function Plot(props: PlotProps) {
       u.destroy();
       plot.current = null;
     };
-  }, [identity, dark, props.stacked, props.unit]);
+  }, [identity, dark, height, props.stacked, props.unit]);
 
   useEffect(() => {
     const u = plot.current;
@@ -76,14 +78,14 @@ function dataOf({ times, lines, stacked }: PlotProps): uPlot.AlignedData {
   return [times.map((t) => t / 1000), ...(stacked ? pileUp(values) : values)] as uPlot.AlignedData;
 }
 
-function optionsOf(latest: { current: PlotProps }, width: number, dark: boolean): uPlot.Options {
+function optionsOf(latest: { current: PlotProps }, width: number, height: number, dark: boolean): uPlot.Options {
   const { lines, stacked, unit } = latest.current;
   return {
     width,
     height,
     padding: [8, 8, 0, 0],
     legend: { show: false },
-    scales: { x: { time: true, auto: false }, y: { range: (_, __, max) => yRange(max, unit) } },
+    scales: { x: { time: true, auto: false }, y: { range: (_, min, max) => yRange(min, max, unit) } },
     axes: axesOf(unit, dark),
     series: [{}, ...lines.map((l, i) => seriesOf(l, stacked, i))],
     bands: stacked ? lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : [],
@@ -105,11 +107,12 @@ function seriesOf({ color, label }: PlotLine, stacked: boolean, index: number): 
   };
 }
 
-function yRange(max: number | null, unit: Unit): [number, number] {
+/** From zero on, or from below where there are values below. */
+function yRange(min: number | null, max: number | null, unit: Unit): [number, number] {
   const least = leastMax[unit];
-  if (max === null || !Number.isFinite(max)) return [0, least];
-  const top = Math.max(max * 1.1, least);
-  return [0, unit === 'percent' && max <= 1.02 ? Math.min(top, 1.02) : top];
+  if (min === null || max === null || !Number.isFinite(max) || !Number.isFinite(min)) return [0, least];
+  const top = max <= 0 && min < 0 ? 0 : Math.max(max * 1.1, least);
+  return [Math.min(0, min * 1.1), unit === 'percent' && max <= 1.02 ? Math.min(top, 1.02) : top];
 }
 
 function hovered(u: uPlot, times: number[]): number | null {

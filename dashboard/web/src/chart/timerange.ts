@@ -1,3 +1,5 @@
+import { useState } from 'react';
+
 /** What the plots show: the last so many milliseconds, moving, or a fixed time. */
 export type TimeRange =
   | { kind: 'last'; length: number; /** begin where the data does, if that is later */ fit: boolean }
@@ -49,4 +51,24 @@ export function stepOf(length: number, interval: number): number {
 /** Over how many seconds a rate is taken: enough for two samples, always. */
 export function windowOf(step: number, interval: number): number {
   return Math.ceil(Math.max(step, 3 * interval, 5000) / 1000);
+}
+
+/** A time as an input of the kind datetime-local has it, in this browser's zone. */
+export function toLocal(ms: number): string {
+  const d = new Date(ms - new Date(ms).getTimezoneOffset() * minute);
+  return d.toISOString().slice(0, 19);
+}
+
+/** What such an input holds, null if it is no time. */
+export function fromLocal(text: string): number | null {
+  const ms = new Date(text).getTime();
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** The same object as long as the range is the same. */
+export function useStableRange(range: TimeRange): TimeRange {
+  const [kept, keep] = useState(range);
+  if (JSON.stringify(kept) === JSON.stringify(range)) return kept;
+  keep(range);
+  return range;
 }

@@ -1,9 +1,9 @@
-import { Button, SegmentedControl } from '@mantine/core';
 import { useCallback, useEffect, useState } from 'react';
 import { AlertList, hostOf, useAlerts } from '../alerts';
 import { knownHosts, type KnownHost } from '../api';
 import { panels } from '../chart/panels';
-import { rangeOf, ranges, type TimeRange } from '../chart/timerange';
+import { TimePicker } from '../chart/picker';
+import { rangeOf, useStableRange } from '../chart/timerange';
 import { clock, duration } from '../format';
 import { useLocale } from '../i18n';
 import { Bell } from '../icons';
@@ -106,7 +106,7 @@ function HostAlerts({ name }: { name: string }) {
 function Plots({ name, feed, interval }: { name: string; feed: HostFeed; interval: number }) {
   const [query, change] = useQuery();
   const { range, key } = rangeOf(query);
-  const stable = useStable(range);
+  const stable = useStableRange(range);
   const zoom = useCallback(
     (from: number, to: number) => change({ from: String(from), to: String(to) }, true),
     [change],
@@ -117,7 +117,9 @@ function Plots({ name, feed, interval }: { name: string; feed: HostFeed; interva
   const earliest = Math.min(...Object.values(begins));
   return (
     <>
-      <TimePicker range={range} chosen={key} onChoose={(k) => change({ range: k, from: null, to: null })} onReset={reset} />
+      <div className="toolbar">
+        <TimePicker range={range} chosen={key} onChoose={(k) => change({ range: k, from: null, to: null })} onFix={zoom} onReset={reset} />
+      </div>
       <div className="plots">
         {panels.map((p) => (
           <PanelView
@@ -136,49 +138,5 @@ function Plots({ name, feed, interval }: { name: string; feed: HostFeed; interva
         <Filesystems series={feed.series} />
       </div>
     </>
-  );
-}
-
-/** The same object as long as the range is the same. */
-function useStable(range: TimeRange): TimeRange {
-  const [kept, keep] = useState(range);
-  const text = JSON.stringify(range);
-  if (JSON.stringify(kept) === text) return kept;
-  keep(range);
-  return range;
-}
-
-interface TimePickerProps {
-  range: TimeRange;
-  chosen: string | null;
-  onChoose: (key: string) => void;
-  onReset: () => void;
-}
-
-function TimePicker({ range, chosen, onChoose, onReset }: TimePickerProps) {
-  const { t } = useLocale();
-  return (
-    <div className="toolbar">
-      <SegmentedControl
-        aria-label={t('timeRange')}
-        data-testid="time-range"
-        size="sm"
-        value={chosen ?? ''}
-        onChange={onChoose}
-        data={ranges.map((r) => ({ value: r.key, label: r.key === 'live' ? t('live') : r.key }))}
-      />
-      {range.kind === 'fixed' ? (
-        <>
-          <span className="num dim">
-            {clock(range.from)} – {clock(range.to)}
-          </span>
-          <Button size="sm" variant="light" onClick={onReset} data-testid="back-to-live">
-            {t('backToLive')}
-          </Button>
-        </>
-      ) : (
-        <span className="dim zoom-hint">{t('zoomHint')}</span>
-      )}
-    </div>
   );
 }

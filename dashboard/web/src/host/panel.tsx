@@ -5,9 +5,10 @@ import { colorOf } from '../chart/colors';
 import { metricsOf } from '../chart/expr';
 import { usePanelData } from '../chart/history';
 import type { Panel } from '../chart/panels';
+import { Legend } from '../chart/legend';
 import { Plot, type PlotLine } from '../chart/plot';
 import { windowAt, type TimeRange } from '../chart/timerange';
-import { clock, formatOf, type Unit } from '../format';
+import { clock } from '../format';
 import { useLocale, type Translate } from '../i18n';
 import { useNow } from '../live/clock';
 import type { HostFeed } from '../live/host';
@@ -139,23 +140,3 @@ const comparator =
     };
     return rank(x.group) - rank(y.group) || x.group.localeCompare(y.group, undefined, { numeric: true }) || x.line - y.line;
   };
-
-/** The value of each line: under the cursor, or else the last. */
-function Legend({ lines, index, unit }: { lines: PlotLine[]; index: number; unit: Unit }) {
-  const format = formatOf[unit];
-  return (
-    <ul className="legend">
-      {lines.map((l) => (
-        <li key={l.label}>
-          <span className="swatch" style={{ background: l.color }} aria-hidden="true" />
-          <span className="legend-name">{l.label}</span>
-          <span className="num" data-testid="legend-value">
-            {format(index < 0 ? lastOf(l.values) : l.values[index])}
-          </span>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-const lastOf = (values: PlotLine['values']): number | null => values.at(-1) ?? values.at(-2) ?? null;
