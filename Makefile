@@ -74,6 +74,10 @@ bench-compare: bench ## compare with the benchmarks of REF (main)
 	git worktree remove --force dist/bench-ref
 	$(GO) tool benchstat bench-ref.out bench.out
 
+.PHONY: bench-agent
+bench-agent: build ## measure what the agent costs a host, next to Debian's node_exporter
+	$(GO) run ./test/bench/agent
+
 .PHONY: cross
 cross: need-go ## compile the agent for the other systems it runs on
 	@for t in linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \
