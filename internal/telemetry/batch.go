@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,10 +39,15 @@ type Batch struct {
 }
 
 // Encoder turns batches into messages. It is not safe for concurrent use.
-type Encoder struct{ enc encoder }
+type Encoder struct {
+	enc  encoder
+	body []byte // has room for any body so far
+}
 
 // Encode returns the message that carries b.
 func (e *Encoder) Encode(b *Batch) *bus.Message {
+	request := e.enc.encode(b.Series)
+	e.body = slices.Grow(e.body[:0], snappy.MaxEncodedLen(len(request)))
 	return &bus.Message{
 		Key:             Key(b.Group, b.Host, b.Probe),
 		ContentType:     RemoteWriteContentType,
@@ -53,7 +59,7 @@ func (e *Encoder) Encode(b *Batch) *bus.Message {
 			HostHeader: b.Host, GroupHeader: b.Group, ProbeHeader: b.Probe,
 			IntervalHeader: b.Interval.String(),
 		},
-		Body: snappy.Encode(nil, e.enc.encode(b.Series)),
+		Body: slices.Clone(snappy.Encode(e.body[:cap(e.body)], request)), // a message may be kept for long: no more than it needs
 	}
 }
 

@@ -35,14 +35,23 @@ type encoder struct {
 	labels  []byte
 }
 
+// keptRefs bounds the table that is cleared and used again: to clear one that was
+// once large costs more than to make a small one.
+const keptRefs = 4096
+
 // encode returns the request for some series; it is valid until the next call.
 func (e *encoder) encode(series []Series) []byte {
-	e.refs, e.symbols, e.series = map[string]uint32{}, e.symbols[:0], e.series[:0]
+	if e.refs == nil || len(e.refs) > keptRefs {
+		e.refs = map[string]uint32{}
+	}
+	clear(e.refs)
+	e.symbols, e.series = e.symbols[:0], e.series[:0]
 	e.ref("") // symbols[0] is the empty string, Remote-Write 2.0 §Symbols
 	for i := range series {
 		e.add(&series[i])
 	}
-	return append(e.symbols, e.series...)
+	e.symbols = append(e.symbols, e.series...)
+	return e.symbols
 }
 
 func (e *encoder) ref(s string) uint32 {
