@@ -7,10 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/prometheus/procfs/blockdevice"
 )
 
 var (
@@ -29,25 +26,32 @@ var (
 // sectorSize is the unit of /proc/diskstats, whatever the device's own sectors are.
 const sectorSize = 512
 
-// Fields of /proc/diskstats, the device's name included, from the kernel on that
-// has discards (4.18) and flush requests (5.5).
-const (
-	withDiscards = 18
-	withFlushes  = 20
-)
+// diskMetrics are the numbers behind a device's name in /proc/diskstats
+// (Documentation/admin-guide/iostats.rst) with their units; a kernel before 4.18
+// has no discards, one before 5.5 no flush requests.
+var diskMetrics = [...]struct {
+	desc *Desc
+	in   func(uint64) float64
+}{
+	{diskReads, count}, {diskReadsMerged, count}, {diskReadBytes, sectors}, {diskReadTime, millis},
+	{diskWrites, count}, {diskWritesMerged, count}, {diskWriteBytes, sectors}, {diskWriteTime, millis},
+	{diskIONow, count}, {diskIOTime, millis}, {diskIOTimeTotal, millis},
+	{diskDiscards, count}, {diskDiscardsMerged, count}, {diskDiscardSectors, count}, {diskDiscardTime, millis},
+	{diskFlushes, count}, {diskFlushTime, millis},
+}
+
+func count(n uint64) float64   { return float64(n) }
+func sectors(n uint64) float64 { return float64(n) * sectorSize }
+func millis(n uint64) float64  { return float64(n) / 1000 }
 
 // disk reads what passed through the block devices.
-type disk struct { // static after construction
-	fs   blockdevice.FS
-	udev string
+type disk struct {
+	path, udev string // static after construction
+	buf        lines  // owned by Collect
 }
 
 func newDisk(o Options) (Probe, error) {
-	fs, err := blockdevice.NewFS(o.Proc, o.Sys)
-	if err != nil {
-		return nil, fmt.Errorf("open proc and sys: %w", err)
-	}
-	return &disk{fs, o.Udev}, nil
+	return &disk{path: filepath.Join(o.Proc, "diskstats"), udev: o.Udev}, nil
 }
 
 // Name implements Probe.
@@ -55,15 +59,18 @@ func (*disk) Name() string { return "disk" }
 
 // Collect implements Probe.
 func (p *disk) Collect(_ context.Context, s *Sink) error {
-	stats, err := p.fs.ProcDiskstats()
+	err := p.buf.read(p.path, func(line string) error {
+		major, rest := cutWord(line)
+		minor, rest := cutWord(rest)
+		name, rest := cutWord(rest)
+		if name == "" || ignoredBlockDevices.MatchString(name) {
+			return nil
+		}
+		p.addInfo(s, name, major, minor)
+		return addDisk(s, name, rest)
+	})
 	if err != nil {
 		return fmt.Errorf("read disk statistics: %w", err)
-	}
-	for i := range stats {
-		if !ignoredBlockDevices.MatchString(stats[i].DeviceName) {
-			p.addInfo(s, &stats[i])
-			addDisk(s, &stats[i])
-		}
 	}
 	return nil
 }
@@ -76,46 +83,33 @@ var diskInfo = gauge("node_disk_info", "What a block device is; always 1.",
 var udevFields = [...]string{"ID_MODEL", "ID_PATH", "ID_REVISION", "ID_SERIAL_SHORT", "ID_WWN"}
 
 // addInfo reads what udev knows of a device; without it only the numbers are known.
-func (p *disk) addInfo(s *Sink, d *blockdevice.Diskstats) {
-	major, minor := strconv.FormatUint(uint64(d.MajorNumber), 10), strconv.FormatUint(uint64(d.MinorNumber), 10)
+func (p *disk) addInfo(s *Sink, name, major, minor string) {
 	known := [len(udevFields)]string{}
 	text, err := os.ReadFile(filepath.Join(p.udev, "b"+major+":"+minor))
 	if err == nil { // it is missing in containers and where udev does not run
 		for line := range strings.Lines(string(text)) {
 			property, _ := strings.CutPrefix(strings.TrimSpace(line), "E:")
-			name, value, _ := strings.Cut(property, "=")
-			if i := slices.Index(udevFields[:], name); i >= 0 {
+			field, value, _ := strings.Cut(property, "=")
+			if i := slices.Index(udevFields[:], field); i >= 0 {
 				known[i] = value
 			}
 		}
 	}
-	s.Add(diskInfo, 1, d.DeviceName, major, minor, known[0], known[1], known[2], known[3], known[4])
+	s.Add(diskInfo, 1, name, major, minor, known[0], known[1], known[2], known[3], known[4])
 }
 
-func addDisk(s *Sink, d *blockdevice.Diskstats) {
-	name := d.DeviceName
-	s.Add(diskReads, float64(d.ReadIOs), name)
-	s.Add(diskReadsMerged, float64(d.ReadMerges), name)
-	s.Add(diskReadBytes, float64(d.ReadSectors)*sectorSize, name)
-	s.Add(diskReadTime, millis(d.ReadTicks), name)
-	s.Add(diskWrites, float64(d.WriteIOs), name)
-	s.Add(diskWritesMerged, float64(d.WriteMerges), name)
-	s.Add(diskWriteBytes, float64(d.WriteSectors)*sectorSize, name)
-	s.Add(diskWriteTime, millis(d.WriteTicks), name)
-	s.Add(diskIONow, float64(d.IOsInProgress), name)
-	s.Add(diskIOTime, millis(d.IOsTotalTicks), name)
-	s.Add(diskIOTimeTotal, millis(d.WeightedIOTicks), name)
-	if d.IoStatsCount >= withDiscards {
-		s.Add(diskDiscards, float64(d.DiscardIOs), name)
-		s.Add(diskDiscardsMerged, float64(d.DiscardMerges), name)
-		s.Add(diskDiscardSectors, float64(d.DiscardSectors), name)
-		s.Add(diskDiscardTime, millis(d.DiscardTicks), name)
+func addDisk(s *Sink, name, numbers string) error {
+	for _, m := range diskMetrics {
+		var word string
+		word, numbers = cutWord(numbers)
+		if word == "" {
+			return nil
+		}
+		v, err := parseUint(word)
+		if err != nil {
+			return err
+		}
+		s.Add(m.desc, m.in(v), name)
 	}
-	if d.IoStatsCount >= withFlushes {
-		s.Add(diskFlushes, float64(d.FlushRequestsCompleted), name)
-		s.Add(diskFlushTime, millis(d.TimeSpentFlushing), name)
-	}
+	return nil
 }
-
-// millis is a number of milliseconds in seconds.
-func millis(n uint64) float64 { return float64(n) / 1000 }

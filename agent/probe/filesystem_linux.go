@@ -1,9 +1,11 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +27,14 @@ var errStuck = errors.New("filesystem does not answer")
 // waiting for; the mount point is not asked again until that call has returned,
 // which bounds the goroutines left behind by the number of mount points.
 type filesystem struct {
+	root string                                     // mount point of proc; static after construction
 	proc procfs.FS                                  // static after construction
 	stat func(path string, st *unix.Statfs_t) error // static after construction
+
+	// Owned by Collect.
+	buf   lines
+	text  []byte  // mountinfo of which known was made
+	known []mount // not changed
 
 	mu    sync.Mutex
 	stuck map[string]bool // by mount point; guarded by mu
@@ -37,7 +45,7 @@ func newFilesystem(o Options) (Probe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open proc: %w", err)
 	}
-	return &filesystem{proc: proc, stat: unix.Statfs, stuck: map[string]bool{}}, nil
+	return &filesystem{root: o.Proc, proc: proc, stat: unix.Statfs, stuck: map[string]bool{}}, nil
 }
 
 // Name implements Probe.
@@ -61,17 +69,33 @@ func (p *filesystem) Collect(ctx context.Context, s *Sink) error {
 }
 
 // mounts lists what process 1 sees, since this one may be confined by systemd; in
-// a container that is not allowed, and its own view is the right one.
+// a container that is not allowed, and its own view is the right one. It is the
+// list of the last run as long as the kernel says the same.
 func (p *filesystem) mounts() ([]mount, error) {
-	infos, err := p.proc.GetProcMounts(1)
+	read := func() ([]*procfs.MountInfo, error) { return p.proc.GetProcMounts(1) }
+	err := p.buf.load(filepath.Join(p.root, "1", "mountinfo"))
 	if err != nil {
-		infos, err = p.proc.GetMounts()
+		read = p.proc.GetMounts
+		err = p.buf.load(filepath.Join(p.root, "self", "mountinfo"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	var mounts []mount
-	seen := map[mount]bool{} // one device may be mounted on one place several times
+	if bytes.Equal(p.buf.buf, p.text) {
+		return p.known, nil
+	}
+	infos, err := read()
+	if err != nil {
+		return nil, err
+	}
+	p.text, p.known = bytes.Clone(p.buf.buf), distinct(infos)
+	return p.known, nil
+}
+
+// distinct are the mounts that count, each once: a device may be mounted on one
+// place several times.
+func distinct(infos []*procfs.MountInfo) (mounts []mount) {
+	seen := map[mount]bool{}
 	for _, i := range infos {
 		m := mountOf(i)
 		identity := m
@@ -81,7 +105,7 @@ func (p *filesystem) mounts() ([]mount, error) {
 			mounts = append(mounts, m)
 		}
 	}
-	return mounts, nil
+	return mounts
 }
 
 func mountOf(i *procfs.MountInfo) mount {

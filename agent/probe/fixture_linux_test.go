@@ -39,7 +39,7 @@ func fixtures(t *testing.T) Options {
 		"meminfo":                         "MemTotal:       24684096 kB\nActive(anon):      100 kB\nHugePages_Total:       3\nDirectMap1G:    8388608 kB\n\n",
 		"vmstat":                          "nr_free_pages 5\npgpgin 6\npgpgout 7\npswpin 8\npswpout 9\npgfault 10\npgmajfault 11\noom_kill 12\nallocstall_dma 13\n",
 		"loadavg":                         "0.52 1.25 10.75 2/345 6789\n",
-		"stat":                            "cpu  30 0 0 0 0 0 0 0 0 0\ncpu0 1000 200 300 4000 50 6 7 8 90 10\ncpu1 1 2 3 4 5 6 7 8 9 10\nintr 123456 1 2 3\nctxt 777\nbtime 1700000000\nprocesses 888\nprocs_running 3\nprocs_blocked 4\nsoftirq 9 0 0 0 0 0 0 0 0 0 0\n",
+		"stat":                            "cpu  30 0 0 0 0 0 0 0 0 0\ncpu0 1000 200 300 4000 50 6 7 8 90 10\ncpu1 1 2 3 4 5 6 7 8 9 10\nintr 123456 1 2 3\nctxt 777\nbtime 1700000000\nprocesses 888\nprocs_running 3\nprocs_blocked 4\nsoftirq 95 0 10 0 0 0 0 0 0 80 5\n",
 		"diskstats":                       "   8       0 sda 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26\n   8       1 sda1 1 1 1 1 1 1 1 1 1 1 1\n   7       0 loop0 1 1 1 1 1 1 1 1 1 1 1\n 253       0 dm-0 1000 2 3 4 5 6 7 8 9 10 11\n",
 		"1/mountinfo":                     mountinfo,
 		"sys/fs/file-nr":                  "657\t0\t2466193\n",
@@ -56,7 +56,7 @@ func TestFixtures(t *testing.T) {
 		count int // of series, without those of Measure; 0: depends on the kernel
 		want  map[string]float64
 	}{
-		{"memory", 11, map[string]float64{
+		{"memory", 12, map[string]float64{
 			"node_memory_MemTotal_bytes":    24684096 * 1024,
 			"node_memory_Active_anon_bytes": 100 * 1024,
 			"node_memory_HugePages_Total":   3,
@@ -68,6 +68,7 @@ func TestFixtures(t *testing.T) {
 			"node_vmstat_pgfault":           10,
 			"node_vmstat_pgmajfault":        11,
 			"node_vmstat_oom_kill":          12,
+			"node_vmstat_allocstall_dma":    13,
 		}},
 		{"load", 3, map[string]float64{"node_load1": 0.52, "node_load5": 1.25, "node_load15": 10.75}},
 		{"cpu", 20, map[string]float64{
@@ -105,16 +106,18 @@ func TestFixtures(t *testing.T) {
 			`node_disk_io_time_weighted_seconds_total{device="dm-0"}`:   0.011,
 		}},
 		{"host", 0, map[string]float64{
-			"node_boot_time_seconds":      1700000000,
-			"node_procs_running":          3,
-			"node_procs_blocked":          4,
-			"node_forks_total":            888,
-			"node_context_switches_total": 777,
-			"node_intr_total":             123456,
-			"node_filefd_allocated":       657,
-			"node_filefd_maximum":         2466193,
-			"node_entropy_available_bits": 256,
-			"node_entropy_pool_size_bits": 4096,
+			"node_boot_time_seconds":              1700000000,
+			"node_procs_running":                  3,
+			"node_procs_blocked":                  4,
+			`node_softirqs_total{vector="timer"}`: 10,
+			`node_softirqs_total{vector="rcu"}`:   5,
+			"node_forks_total":                    888,
+			"node_context_switches_total":         777,
+			"node_intr_total":                     123456,
+			"node_filefd_allocated":               657,
+			"node_filefd_maximum":                 2466193,
+			"node_entropy_available_bits":         256,
+			"node_entropy_pool_size_bits":         4096,
 		}},
 	}
 	for _, tt := range tests {

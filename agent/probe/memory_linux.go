@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"thump/internal/telemetry"
@@ -15,7 +16,7 @@ type memory struct {
 
 	// Owned by Collect.
 	file  fields
-	descs map[string]*Desc // by the field's name in its file
+	descs map[string]*Desc // by the field's name in its file; nil: not wanted
 }
 
 func newMemory(o Options) (Probe, error) {
@@ -41,8 +42,8 @@ func (p *memory) Collect(_ context.Context, s *Sink) error {
 		return fmt.Errorf("read meminfo: %w", err)
 	}
 	err = p.file.read(p.vmstat, func(name []byte, value float64, unit []byte) {
-		if isPaging(name) {
-			s.Add(p.desc(name, unit, vmstatDesc), value)
+		if d := p.desc(name, unit, vmstatDesc); d != nil {
+			s.Add(d, value)
 		}
 	})
 	if err != nil {
@@ -52,8 +53,8 @@ func (p *memory) Collect(_ context.Context, s *Sink) error {
 }
 
 func (p *memory) desc(name, unit []byte, describe func(name, unit string) *Desc) *Desc {
-	d := p.descs[string(name)]
-	if d == nil {
+	d, known := p.descs[string(name)]
+	if !known {
 		d = describe(string(name), string(unit))
 		p.descs[string(name)] = d
 	}
@@ -71,13 +72,15 @@ func meminfoDesc(field, unit string) *Desc {
 	return gauge(name, "Memory information field "+field+".")
 }
 
-func vmstatDesc(field, _ string) *Desc {
-	return NewDesc("node_vmstat_"+field, telemetry.Unspecified, "/proc/vmstat field "+field+".")
-}
+// vmstatWanted is node_exporter's default of --collector.vmstat.fields, and what
+// tells why a host is short of memory: reclaim, refaults, compaction, huge pages.
+var vmstatWanted = regexp.MustCompile(`^(oom_kill|pgpg|pswp|pg.*fault|(pgscan|pgsteal)_(kswapd|direct|anon|file)$|allocstall|pg(activate|deactivate|refill|rotated)$|` +
+	`workingset_(refault|activate)|compact_(stall|fail|success)$|thp_(fault_alloc|fault_fallback|split_page)$|pgmigrate|numa_(hit|miss|foreign|local|other|pages_migrated)$|` +
+	`swap_ra|drop_|slabs_scanned|kswapd_|pageoutrun).*`)
 
-// isPaging picks what node_exporter picks: ^(oom_kill|pgpg|pswp|pg.*fault).
-func isPaging(field []byte) bool {
-	f := string(field)
-	return strings.HasPrefix(f, "oom_kill") || strings.HasPrefix(f, "pgpg") ||
-		strings.HasPrefix(f, "pswp") || (strings.HasPrefix(f, "pg") && strings.Contains(f, "fault"))
+func vmstatDesc(field, _ string) *Desc {
+	if !vmstatWanted.MatchString(field) {
+		return nil
+	}
+	return NewDesc("node_vmstat_"+field, telemetry.Unspecified, "/proc/vmstat field "+field+".")
 }

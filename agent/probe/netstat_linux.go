@@ -14,8 +14,14 @@ import (
 )
 
 // netstatWanted is node_exporter's default of --collector.netstat.fields (1.9), and
-// Tcp_MaxConn, which its dashboard 1860 shows.
-var netstatWanted = regexp.MustCompile(`^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab|MaxConn)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$`)
+// what tells why connections are slow, break or are refused.
+var netstatWanted = regexp.MustCompile(`^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|` +
+	`TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|` +
+	`Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab|MaxConn)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors)|` +
+	`Tcp_(AttemptFails|EstabResets)|Ip6?_(InDiscards|OutDiscards|OutNoRoutes|InHdrErrors|InAddrErrors|ReasmFails|FragFails)|Udp6?_MemErrors|` +
+	`TcpExt_(TCPAbort.*|TCPBacklogDrop|TCPFastRetrans|TCPSlowStartRetrans|TCPLostRetransmit|TCPRetransFail|TCPLossProbes|TCPSpuriousRTOs|TCPSackRecovery|` +
+	`TCPReqQFull.*|TCPTimeWaitOverflow|TCPMemoryPressures.*|TCP(From|To)ZeroWindowAdv|TCPZeroWindowDrop|TCPWqueueTooBig|TCPOFODrop|TCPRcvCollapsed|` +
+	`PruneCalled|RcvPruned|OfoPruned|TW|DelayedACKs|DelayedACKLost|PAWSEstab|EmbryonicRsts|IPReversePathFilter|TCPKeepAlive|TCPDSACKRecv|TCPSACKReneging))$`)
 
 var snmp6Field = regexp.MustCompile(`^(Ip6|Icmp6|Udp6|UdpLite6)(.*)$`)
 

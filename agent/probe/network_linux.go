@@ -79,6 +79,15 @@ type network struct {
 	sysfs string                 // class/net in it; static after construction
 	links func() ([]link, error) // static after construction
 	fixed map[fixedKey]float64   // NaN: the device has none; owned by Collect
+	media map[string]medium      // by device; owned by Collect
+}
+
+// medium is what only sysfs tells of a device with a link, and the number of
+// changes of that link when it was read: the files take the kernel's network lock,
+// and what they say is settled when a link comes up.
+type medium struct {
+	index, changes uint32
+	duplex, speed  string
 }
 
 // fixedKey is a property of a device; a device that comes anew has a new index.
@@ -89,7 +98,7 @@ type fixedKey struct {
 }
 
 func newNetwork(o Options) (Probe, error) {
-	return &network{sysfs: filepath.Join(o.Sys, "class", "net"), links: readLinks, fixed: map[fixedKey]float64{}}, nil
+	return &network{sysfs: filepath.Join(o.Sys, "class", "net"), links: readLinks, fixed: map[fixedKey]float64{}, media: map[string]medium{}}, nil
 }
 
 // Name implements Probe.
@@ -103,6 +112,7 @@ func (p *network) Collect(_ context.Context, s *Sink) error {
 	}
 	if len(p.fixed) > 2*len(netFixed)*len(links) { // many have gone
 		clear(p.fixed)
+		clear(p.media)
 	}
 	for i := range links {
 		links[i].addStatistics(s, netReceive)
@@ -178,14 +188,23 @@ func (p *network) addFixed(s *Sink, l *link) {
 
 // addEthernet adds what only sysfs tells, and only of a device with a link.
 func (p *network) addEthernet(s *Sink, l *link) {
-	duplex, speed := "", ""
-	if l.up && l.carrier != 0 {
-		duplex, speed = p.read(l.name, "duplex"), p.read(l.name, "speed")
-	}
-	s.Add(netInfo, 1, l.address, l.broadcast, l.name, duplex, l.alias, l.state())
-	if v, err := strconv.Atoi(speed); err == nil && v >= 0 { // -1: not known
+	m := p.medium(l)
+	s.Add(netInfo, 1, l.address, l.broadcast, l.name, m.duplex, l.alias, l.state())
+	if v, err := strconv.Atoi(m.speed); err == nil && v >= 0 { // -1: not known
 		s.Add(netSpeed, float64(v)*1e6/8, l.name) // sysfs says Mbit/s
 	}
+}
+
+func (p *network) medium(l *link) medium {
+	if !l.up || l.carrier == 0 {
+		return medium{}
+	}
+	m, known := p.media[l.name]
+	if !known || m.index != l.index || m.changes != l.carrierChanges[0] {
+		m = medium{l.index, l.carrierChanges[0], p.read(l.name, "duplex"), p.read(l.name, "speed")}
+		p.media[l.name] = m
+	}
+	return m
 }
 
 // read reads a property; "" if the device's driver does not have it.

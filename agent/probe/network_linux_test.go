@@ -12,7 +12,7 @@ func TestNetworkSums(t *testing.T) {
 	for i := range l.stats {
 		l.stats[i] = 1 << i
 	}
-	p := &network{fixed: map[fixedKey]float64{}, links: func() ([]link, error) { return []link{l, {name: "wg0", operState: 99}}, nil }}
+	p := &network{fixed: map[fixedKey]float64{}, media: map[string]medium{}, links: func() ([]link, error) { return []link{l, {name: "wg0", operState: 99}}, nil }}
 	p.sysfs = files(t, map[string]string{"eth0/speed": "1000\n", "eth0/duplex": "full\n", "eth0/dev_id": "0x12\n", "eth0/name_assign_type": "4\n", "wg0/speed": "-1\n"})
 	got := collectAll(t.Context(), t, p)
 	for name, want := range map[string]float64{
@@ -87,7 +87,7 @@ func TestNetworkAgainstProc(t *testing.T) {
 
 func TestNetworkFails(t *testing.T) {
 	broken := errors.New("broken")
-	p := &network{fixed: map[fixedKey]float64{}, links: func() ([]link, error) { return nil, broken }}
+	p := &network{fixed: map[fixedKey]float64{}, media: map[string]medium{}, links: func() ([]link, error) { return nil, broken }}
 	if err := p.Collect(t.Context(), reset(NewSink(nil))); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}

@@ -48,6 +48,9 @@ func startNodeExporter(t *testing.T, path string) (url string) {
 		"--collector.filesystem.fs-types-exclude="+ignoredFilesystems.String(),
 		"--collector.diskstats.device-exclude="+ignoredBlockDevices.String(),
 		"--collector.netdev.device-exclude=",
+		"--collector.netstat.fields="+netstatWanted.String(),
+		"--collector.vmstat.fields="+vmstatWanted.String(),
+		"--collector.stat.softirq",
 		"--collector.processes", "--collector.tcpstat")
 	log, err := cmd.StderrPipe()
 	if err != nil {
