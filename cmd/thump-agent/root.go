@@ -73,6 +73,7 @@ func newRun() *cobra.Command {
 
 // run runs the agent, and under it the link to the broker, until ctx ends.
 func run(ctx context.Context, cfg Config) error {
+	beThrifty()
 	log, err := logging.New(os.Stderr, cfg.Log)
 	if err != nil {
 		return err
