@@ -26,6 +26,10 @@ up: build ## build, then run the whole pipeline on this host: http://127.0.0.1:8
 agent: need-go ## build bin/thump-agent alone (no Node.js needed)
 	$(BUILD) -o bin/ ./cmd/thump-agent
 
+.PHONY: agent-redis
+agent-redis: need-go ## build bin/thump-agent with Redis as a transport besides AMQP
+	$(BUILD) -tags redis -o bin/ ./cmd/thump-agent
+
 .PHONY: web
 web: $(WEB)/dist/index.html ## build the web UI
 

@@ -32,7 +32,8 @@ var allowed = map[string][]string{
 	"dashboard":          {"dashboard", "internal/bus", "internal/config", "internal/formats", "internal/control", "internal/roster", "internal/telemetry"},
 
 	"internal/authority": {"internal/vfs"},
-	"internal/bus":       {},
+	"internal/bus":       {}, // programs name the transports besides AMQP
+	"internal/bus/redis": {"internal/bus"},
 	"internal/config":    {},
 	"internal/formats":   {"internal/bus", "internal/telemetry"},
 	"internal/control":   {"internal/bus", "internal/config", "internal/telemetry"},

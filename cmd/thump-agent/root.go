@@ -80,7 +80,7 @@ func run(ctx context.Context, cfg Config) error {
 	}
 	reg := prometheus.NewRegistry()
 	b, err := bus.Open(cfg.Bus, bus.Options{
-		Name: "thump-agent", Topology: telemetry.Topology(), Logger: log, Registerer: reg,
+		Name: "thump-agent", Topology: telemetry.Topology(), Logger: log, Registerer: reg, Transports: transports(),
 	})
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type ProcessConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Process:   ProcessConfig{DataDir: "data", HTTP: "127.0.0.1:8420", Log: logging.DefaultConfig()},
+		Bus:       bus.DefaultConfig(),
 		Broker:    broker.DefaultConfig(),
 		Collector: collector.DefaultConfig(),
 		Alerting:  alerting.DefaultConfig(),

@@ -17,6 +17,7 @@ import (
 
 	"thump/internal/authority"
 	"thump/internal/bus"
+	"thump/internal/bus/redis"
 	"thump/internal/process"
 	"thump/internal/telemetry"
 )
@@ -88,8 +89,6 @@ func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
 	case len(cfg.URLs) > 0:
 	case p.brokerURL != "":
 		cfg.URLs = []string{p.brokerURL}
-	default:
-		cfg = bus.DefaultConfig()
 	}
 	topology := telemetry.Topology()
 	for _, t := range more {
@@ -99,6 +98,7 @@ func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
 	}
 	b, err := bus.Open(cfg, bus.Options{
 		Name: "thump-" + part, Topology: topology, Logger: p.log.With("part", part), Registerer: p.reg,
+		Transports: []bus.Transport{redis.Transport()},
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"thump/internal/bus"
+	"thump/internal/bus/redis"
 	"thump/internal/telemetry"
 )
 
@@ -19,6 +20,7 @@ import (
 func withBus(ctx context.Context, cfg bus.Config, name string, log *slog.Logger, do func(context.Context, bus.Bus) error) error {
 	b, err := bus.Open(cfg, bus.Options{
 		Name: name, Topology: telemetry.Topology(), Logger: log, Registerer: prometheus.NewRegistry(),
+		Transports: []bus.Transport{redis.Transport()},
 	})
 	if err != nil {
 		return err

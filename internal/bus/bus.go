@@ -1,7 +1,7 @@
 // Package bus is the only place that knows how messages travel between the
-// parts of the pipeline. Today that is AMQP 0-9-1, to the built-in broker or to
-// RabbitMQ; the interface says nothing about it, so that another transport can
-// take its place.
+// parts of the pipeline: AMQP 0-9-1, to the built-in broker or to RabbitMQ, and
+// Redis where a program names it. The interface has the nouns of AMQP, and says
+// nothing of how they are kept.
 package bus
 
 import (

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"thump/internal/bus"
+	"thump/internal/bus/redis"
 )
 
 // contract is what every transport and every broker keeps. Names carry a suffix
@@ -60,7 +61,7 @@ func (f *fixture) topology() bus.Topology {
 // connect returns a bus that runs until the test ends.
 func (f *fixture) connect(t *testing.T) bus.Bus {
 	t.Helper()
-	b, err := bus.Open(bus.Config{URLs: []string{f.url}}, bus.Options{Name: t.Name(), Topology: f.topology(), Logger: slog.New(slog.DiscardHandler)})
+	b, err := bus.Open(bus.Config{URLs: []string{f.url}}, bus.Options{Name: t.Name(), Topology: f.topology(), Logger: slog.New(slog.DiscardHandler), Transports: []bus.Transport{redis.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}

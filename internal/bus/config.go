@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,12 +16,41 @@ const DefaultURL = "amqp://guest:guest@127.0.0.1:5672/"
 
 // Config says which broker a component uses.
 type Config struct {
-	// URLs of the broker's nodes, tried in turn: amqp://user:password@host:5672/vhost.
-	URLs []string `yaml:"urls" flag:"bus" usage:"broker to use, amqp://user:password@host:5672/vhost; several by comma"`
+	// URLs of the broker's nodes, tried in turn: amqp://user:password@host:5672/vhost,
+	// or redis://user:password@host:6379/0 and its kin; see docs/bus.md.
+	URLs []string `yaml:"urls" flag:"bus" usage:"broker to use, amqp://user:password@host:5672/vhost or redis://user:password@host:6379/0; several by comma"`
+	// QueueType is the type with which the durable queues are declared: classic or
+	// quorum (RabbitMQ only). All components must say the same. Default classic.
+	QueueType string `yaml:"queue_type" flag:"bus-queue-type" usage:"type of the durable queues: classic, or quorum on a RabbitMQ cluster"`
+	// Passive: the exchanges and queues are there, as thump bus setup makes them,
+	// and the login may not make them. Default false.
+	Passive bool `yaml:"passive" flag:"bus-passive" usage:"declare nothing: thump bus setup has made the exchanges and queues"`
+
+	Redis RedisConfig `yaml:"redis"`
 }
 
-// DefaultConfig is the built-in broker of this host.
-func DefaultConfig() Config { return Config{URLs: []string{DefaultURL}} }
+// RedisConfig is what only a Redis is told.
+type RedisConfig struct {
+	// MaxLength is how many messages a stream holds at most while a subscriber is
+	// away; then the oldest go, counted. Default 1,000,000.
+	MaxLength int `yaml:"max_length" flag:"bus-redis-max-length" usage:"messages that a stream in Redis holds at most; then the oldest go"`
+	// Replicas is how many replicas must have a message before it is confirmed.
+	// Default 0.
+	Replicas int `yaml:"replicas" flag:"bus-redis-replicas" usage:"replicas of Redis that must have a message before it counts as published"`
+}
+
+// The types of queues.
+const (
+	classic = "classic"
+	quorum  = "quorum"
+)
+
+const defaultMaxLength = 1_000_000
+
+// DefaultConfig names no broker: then Open takes the one of this host.
+func DefaultConfig() Config {
+	return Config{QueueType: classic, Redis: RedisConfig{MaxLength: defaultMaxLength}}
+}
 
 // Options are what the program, not its user, decides.
 type Options struct {
@@ -34,27 +64,84 @@ type Options struct {
 	// Changed, if set, is told nil when the link is up, and otherwise why an attempt
 	// to connect failed or the link was lost. It must not block.
 	Changed func(error)
+	// Transports besides AMQP: a program names those that it is built with.
+	Transports []Transport
 }
 
 // Open checks the configuration and returns a bus that is not connected until
 // its Run is called.
 func Open(cfg Config, o Options) (Bus, error) {
 	if len(cfg.URLs) == 0 {
-		return nil, fmt.Errorf("no broker given: want for example --bus %s", DefaultURL)
+		cfg.URLs = []string{DefaultURL}
 	}
+	if cfg.Redis.MaxLength == 0 {
+		cfg.Redis.MaxLength = defaultMaxLength
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	dial, err := open(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	return newKeeper(cfg, o, dial), nil
+}
+
+// transport finds who speaks a URL's scheme.
+func (o *Options) transport(rawURL string) (Transport, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("broker URL: %w", redact(err, rawURL))
+	}
+	var known []string
+	for _, t := range append([]Transport{amqpTransport{}}, o.Transports...) {
+		if known = append(known, t.Schemes()...); slices.Contains(t.Schemes(), u.Scheme) {
+			if u.Hostname() == "" {
+				return nil, fmt.Errorf("broker URL %s has no host", Redact(rawURL))
+			}
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("broker URL %s: scheme %q is not one of %s", Redact(rawURL), u.Scheme, strings.Join(known, ", "))
+}
+
+// open finds the transport that all URLs have in common.
+func open(cfg Config, o Options) (Dial, error) {
+	var common Transport
 	for _, raw := range cfg.URLs {
-		u, err := url.Parse(raw)
+		t, err := o.transport(raw)
 		if err != nil {
-			return nil, fmt.Errorf("broker URL: %w", redact(err, raw))
+			return nil, err
 		}
-		if u.Scheme != "amqp" && u.Scheme != "amqps" {
-			return nil, fmt.Errorf("broker URL %s: scheme %q is not one of amqp, amqps", u.Redacted(), u.Scheme)
+		if common != nil && t != common {
+			return nil, fmt.Errorf("broker URLs of several kinds: %s is not like those before it", Redact(raw))
 		}
-		if u.Hostname() == "" {
-			return nil, fmt.Errorf("broker URL %s has no host", u.Redacted())
-		}
+		common = t
 	}
-	return newAMQP(cfg, o), nil
+	return common.Dial(cfg, o), nil
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.QueueType != "" && c.QueueType != classic && c.QueueType != quorum:
+		return fmt.Errorf("bus.queue_type (--bus-queue-type) %q is not one of classic, quorum", c.QueueType)
+	case c.Redis.MaxLength < 0 || c.Redis.Replicas < 0:
+		return fmt.Errorf("bus.redis.max_length %d, replicas %d: want none below zero", c.Redis.MaxLength, c.Redis.Replicas)
+	}
+	return nil
+}
+
+// Redact is a broker's URL as it may be shown: without passwords.
+func Redact(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(a URL that cannot be read)"
+	}
+	if q := u.Query(); q.Has("password") { // of the servers behind a sentinel
+		q.Set("password", "xxxxx")
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
 }
 
 // redact keeps the URL, and the password in it, out of an error.

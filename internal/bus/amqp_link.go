@@ -20,11 +20,11 @@ const (
 	heartbeat = 6 * time.Second
 )
 
-// link is one AMQP connection with the channel that publishes on it. It is
-// never repaired: any exception closes it, and the bus dials a new one.
-type link struct {
+// amqpLink is one AMQP connection with the channel that publishes on it. Any
+// exception closes it.
+type amqpLink struct {
 	// Static after construction.
-	peer   string // the broker's URL without the password
+	broker string // the broker's URL without the password
 	conn   *amqp.Connection
 	ch     *amqp.Channel
 	closed <-chan struct{} // the connection or the publishing channel is gone
@@ -40,7 +40,18 @@ type ask struct {
 	reply chan bool // holds one answer
 }
 
-func dial(ctx context.Context, rawURL string, o *Options) (*link, error) {
+// amqpTransport is AMQP 0-9-1, to the built-in broker or to RabbitMQ.
+type amqpTransport struct{}
+
+// Schemes implements Transport.
+func (amqpTransport) Schemes() []string { return []string{"amqp", "amqps"} }
+
+// Dial implements Transport.
+func (amqpTransport) Dial(cfg Config, o Options) Dial {
+	return func(ctx context.Context, url string) (Link, error) { return dialAMQP(ctx, url, &cfg, &o) }
+}
+
+func dialAMQP(ctx context.Context, rawURL string, cfg *Config, o *Options) (Link, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("broker URL: %w", redact(err, rawURL))
@@ -49,23 +60,23 @@ func dial(ctx context.Context, rawURL string, o *Options) (*link, error) {
 	conn, err := amqp.DialConfig(rawURL, amqp.Config{
 		Heartbeat:       heartbeat,
 		Properties:      amqp.Table{"connection_name": o.Name, "product": "thump"},
-		Dial:            dialer(ctx),
+		Dial:            bounded(ctx),
 		TLSClientConfig: o.TLS.Clone(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
 	}
-	l, err := newLink(conn, &o.Topology)
+	l, err := newAMQPLink(conn, &o.Topology, cfg)
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("set up %s: %w", u.Redacted(), err)
 	}
-	l.peer = u.Redacted()
+	l.broker = u.Redacted()
 	return l, nil
 }
 
-// dialer bounds the handshake; the client takes the deadline away after it.
-func dialer(ctx context.Context) func(network, addr string) (net.Conn, error) {
+// bounded bounds the handshake; the client takes the deadline away after it.
+func bounded(ctx context.Context) func(network, addr string) (net.Conn, error) {
 	return func(network, addr string) (net.Conn, error) {
 		d := net.Dialer{Timeout: dialTimeout}
 		c, err := d.DialContext(ctx, network, addr)
@@ -79,19 +90,19 @@ func dialer(ctx context.Context) func(network, addr string) (net.Conn, error) {
 	}
 }
 
-func newLink(conn *amqp.Connection, t *Topology) (*link, error) {
+func newAMQPLink(conn *amqp.Connection, t *Topology, cfg *Config) (*amqpLink, error) {
 	ch, err := conn.Channel()
 	if err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
-	if err := declare(ch, t); err != nil {
+	if err := ensure(ch, t, cfg); err != nil {
 		return nil, err
 	}
 	if err := ch.Confirm(false); err != nil {
 		return nil, fmt.Errorf("select confirms: %w", err)
 	}
 	closed := make(chan struct{})
-	l := &link{conn: conn, ch: ch, closed: closed, asks: make(chan ask)}
+	l := &amqpLink{conn: conn, ch: ch, closed: closed, asks: make(chan ask)}
 	// Registered before anything is published: a return that nobody waits for is lost.
 	go l.watch(ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1)), closed)
 	return l, nil
@@ -100,7 +111,7 @@ func newLink(conn *amqp.Connection, t *Topology) (*link, error) {
 // watch collects returned messages and the reason of the end. The client hands
 // a return over before the confirm of the same message, and waits until it is
 // taken: whoever asks after the confirm learns of the return.
-func (l *link) watch(returns <-chan amqp.Return, ended <-chan *amqp.Error, closed chan<- struct{}) {
+func (l *amqpLink) watch(returns <-chan amqp.Return, ended <-chan *amqp.Error, closed chan<- struct{}) {
 	defer close(closed)
 	ids := map[string]bool{}
 	for {
@@ -122,7 +133,7 @@ func (l *link) watch(returns <-chan amqp.Return, ended <-chan *amqp.Error, close
 }
 
 // returned tells whether a message, which was confirmed, came back.
-func (l *link) returned(id string) bool {
+func (l *amqpLink) returned(id string) bool {
 	a := ask{id: id, reply: make(chan bool, 1)}
 	select {
 	case l.asks <- a:
@@ -132,8 +143,8 @@ func (l *link) returned(id string) bool {
 	}
 }
 
-// publish returns once the broker has confirmed m.
-func (l *link) publish(ctx context.Context, exchange string, m *Message) error {
+// Publish implements Link: it returns once the broker has confirmed m.
+func (l *amqpLink) Publish(ctx context.Context, exchange string, m *Message) error {
 	p := publishing(m)
 	if p.MessageId == "" {
 		p.MessageId = "link-" + strconv.FormatUint(l.serial.Add(1), 10)
@@ -160,8 +171,8 @@ func (l *link) publish(ctx context.Context, exchange string, m *Message) error {
 	return nil
 }
 
-// consume hands deliveries over until the channel ends or take says no.
-func (l *link) consume(ctx context.Context, s *Subscription, take func(*Delivery) bool) error {
+// Consume implements Link: it hands deliveries over until the channel ends or take says no.
+func (l *amqpLink) Consume(ctx context.Context, s *Subscription, take func(*Delivery) bool) error {
 	ch, err := l.conn.Channel()
 	if err != nil {
 		return fmt.Errorf("open channel: %w", err)
@@ -182,7 +193,7 @@ func (l *link) consume(ctx context.Context, s *Subscription, take func(*Delivery
 		s.Taken()
 	}
 	for d := range in {
-		if !take(delivery(&d, channel{ch})) {
+		if !take(fromAMQP(&d, amqpChannel{ch})) {
 			return ctx.Err()
 		}
 	}
@@ -190,7 +201,7 @@ func (l *link) consume(ctx context.Context, s *Subscription, take func(*Delivery
 }
 
 // queue is the one to consume; a server-named one is declared and bound first.
-func (l *link) queue(ch *amqp.Channel, s *Subscription) (string, error) {
+func (l *amqpLink) queue(ch *amqp.Channel, s *Subscription) (string, error) {
 	if s.Queue != "" {
 		return s.Queue, nil
 	}
@@ -206,16 +217,23 @@ func (l *link) queue(ch *amqp.Channel, s *Subscription) (string, error) {
 	return q.Name, nil
 }
 
-func (l *link) reason() error {
+// Peer implements Link.
+func (l *amqpLink) Peer() string { return l.broker }
+
+// Ended implements Link.
+func (l *amqpLink) Ended() <-chan struct{} { return l.closed }
+
+// Reason implements Link.
+func (l *amqpLink) Reason() error {
 	if err := l.cause.Load(); err != nil {
 		return err
 	}
 	return errors.New("closed")
 }
 
-// close ends the link and waits for the watcher. Consumers see their channel
+// Close implements Link: it ends the link and waits for the watcher. Consumers see their channel
 // closed.
-func (l *link) close() {
+func (l *amqpLink) Close() {
 	_ = l.conn.CloseDeadline(time.Now().Add(time.Second))
 	<-l.closed
 }

@@ -8,30 +8,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// declare makes the topology exist; a broker that has it already agrees.
-func declare(ch *amqp.Channel, t *Topology) error {
-	for _, e := range t.Exchanges {
-		if err := ch.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, amqp.Table(e.Args)); err != nil {
-			return fmt.Errorf("declare exchange %s: %w", e.Name, err)
-		}
-	}
-	for _, q := range t.Queues {
-		if _, err := ch.QueueDeclare(q.Name, true, false, false, false, amqp.Table(q.Args)); err != nil {
-			return fmt.Errorf("declare queue %s: %w", q.Name, err)
-		}
-	}
-	for _, b := range t.Bindings {
-		bind := ch.QueueBind
-		if b.ToExchange {
-			bind = ch.ExchangeBind
-		}
-		if err := bind(b.Destination, b.Key, b.Source, false, nil); err != nil {
-			return fmt.Errorf("bind %s to %s: %w", b.Destination, b.Source, err)
-		}
-	}
-	return nil
-}
-
 func publishing(m *Message) amqp.Publishing {
 	p := amqp.Publishing{
 		ContentType:     m.ContentType,
@@ -59,7 +35,7 @@ func publishing(m *Message) amqp.Publishing {
 	return p
 }
 
-func delivery(d *amqp.Delivery, s settler) *Delivery {
+func fromAMQP(d *amqp.Delivery, s settler) *Delivery {
 	return &Delivery{
 		Message: Message{
 			Key:             d.RoutingKey,
@@ -110,9 +86,9 @@ func headers(t amqp.Table) map[string]string {
 	return out
 }
 
-// channel settles the deliveries of one AMQP channel.
-type channel struct{ ch *amqp.Channel }
+// amqpChannel settles the deliveries of one AMQP channel.
+type amqpChannel struct{ ch *amqp.Channel }
 
-func (c channel) ack(tag uint64, multiple bool) error { return c.ch.Ack(tag, multiple) }
+func (c amqpChannel) ack(tag uint64, multiple bool) error { return c.ch.Ack(tag, multiple) }
 
-func (c channel) reject(tag uint64) error { return c.ch.Reject(tag, false) }
+func (c amqpChannel) reject(tag uint64) error { return c.ch.Reject(tag, false) }
