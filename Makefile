@@ -82,6 +82,23 @@ bench-compare: bench ## compare with the benchmarks of REF (main)
 bench-agent: build ## measure what the agent costs a host, next to Debian's node_exporter
 	$(GO) run ./test/bench/agent
 
+.PHONY: man
+man: need-go ## write the man pages into dist/man
+	$(GO) test ./cmd/thump-agent -count=1 -run TestManPages -man $(CURDIR)/dist/man/agent
+	$(GO) test ./cmd/thump -count=1 -run TestManPages -man $(CURDIR)/dist/man/server
+
+# A later nfpm does not resolve. `go run` keeps it out of go.mod.
+NFPM := $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
+# A version that sorts: that of the tag, or before any tag the time of the commit.
+PACKAGE_VERSION := $(shell git describe --tags --exact-match 2>/dev/null | sed 's/^v//' | grep -E '^[0-9]' || git log -1 --format=0~git%cd.%h --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0~dev)
+
+.PHONY: packages
+packages: build man ## build deb and rpm of thump and of the agent into dist/packages, and look into them
+	rm -rf dist/packages && mkdir -p dist/packages
+	for name in thump-agent thump; do for kind in deb rpm; do \
+	  ARCH=$$($(GO) env GOARCH) VERSION='$(PACKAGE_VERSION)' $(NFPM) package -f configs/packages/$$name.yaml -p $$kind -t dist/packages/; done; done
+	configs/packages/check
+
 .PHONY: cross
 cross: need-go ## compile the agent for the other systems it runs on
 	@for t in linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \

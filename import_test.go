@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/formats":   {"internal/bus", "internal/telemetry"},
 	"internal/control":   {"internal/bus", "internal/config", "internal/telemetry"},
 	"internal/logging":   {},
+	"internal/manual":    {},
 	"internal/process":   {},
 	"internal/record":    {},
 	"internal/roster":    {},
