@@ -17,6 +17,10 @@ type Config struct {
 	// handlers of Deps of them. In one process with both they are not used.
 	Collector string `yaml:"collector" flag:"collector" usage:"URL of the collector, for a dashboard on its own"`
 	Alerting  string `yaml:"alerting" flag:"alerting" usage:"URL of alerting, for a dashboard on its own"`
+	// ManagementURL is the management API of the broker, thump's or RabbitMQ's,
+	// with the user that the page of the broker looks through; in one process
+	// with the broker it is that broker's. Empty: the page says that it is missing.
+	ManagementURL string `yaml:"management_url" flag:"management-url" usage:"URL of the broker's management API with user and password, for the page of the broker"`
 	// MaxBrowsers is how many browsers may follow the stream at the same time;
 	// a further one is refused with 503. Default 200.
 	MaxBrowsers int `yaml:"max_browsers" flag:"dashboard-max-browsers" usage:"browsers that may follow the live stream at the same time"`

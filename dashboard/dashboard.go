@@ -46,6 +46,10 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the web UI: %w", err)
 	}
+	brokerView, err := newBrokerView(cfg.ManagementURL)
+	if err != nil {
+		return nil, err
+	}
 	d := &Dashboard{
 		cfg:     cfg,
 		bus:     deps.Bus,
@@ -56,7 +60,7 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	d.fleet = newFleet(cfg, d.metrics, time.Now())
 	d.hub = newHub(cfg, d.metrics)
 	d.boosts = newBoosts(deps.Bus, deps.Logger, d.metrics)
-	d.handler = routes(http.HandlerFunc(d.serveLive), deps.Collector, deps.Alerting, ui)
+	d.handler = routes(http.HandlerFunc(d.serveLive), deps.Collector, deps.Alerting, brokerView, ui)
 	return d, nil
 }
 

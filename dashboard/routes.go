@@ -6,7 +6,7 @@ import (
 )
 
 // routes mounts the parts of one process under one address.
-func routes(live, collector, alerting, ui http.Handler) http.Handler {
+func routes(live, collector, alerting, brokerView, ui http.Handler) http.Handler {
 	if collector == nil {
 		collector = refuse(http.StatusServiceUnavailable, "no collector is configured: start the dashboard with --collector URL")
 	}
@@ -23,6 +23,7 @@ func routes(live, collector, alerting, ui http.Handler) http.Handler {
 	mux.Handle("/api/v1/rules", alerting)
 	mux.Handle("/api/v1/alerts", alerting)
 	mux.Handle("/api/v2/", alerting)
+	mux.Handle(brokerPath, brokerView)
 	mux.Handle("/federate", collector)
 	mux.Handle("/write", collector)        // Influx
 	mux.Handle("/api/v2/write", collector) // Influx

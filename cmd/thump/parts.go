@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -119,6 +120,7 @@ func openBroker(p *program) error {
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
+	p.managementURL = "http://guest:guest@" + m.Addr().String()
 	p.stage("management", m.Run)
 	return nil
 }
@@ -167,7 +169,9 @@ func openDashboard(p *program, history, alerts http.Handler) error {
 	if err != nil {
 		return err
 	}
-	d, err := dashboard.New(p.cfg.Dashboard, dashboard.Deps{
+	cfg := p.cfg.Dashboard
+	cfg.ManagementURL = cmp.Or(cfg.ManagementURL, p.managementURL)
+	d, err := dashboard.New(cfg, dashboard.Deps{
 		Bus: bus, Collector: history, Alerting: alerts, Logger: p.log.With("part", "dashboard"), Registerer: p.reg,
 	})
 	if err != nil {

@@ -33,11 +33,12 @@ type program struct {
 	mux *http.ServeMux
 
 	// Added to while the parts are opened, read from then on.
-	brokerURL string // of the broker in this process, if there is one
-	authority *authority.Authority
-	buses     []bus.Bus
-	stages    []process.Stage
-	reloads   []func() error
+	brokerURL     string // of the broker in this process, if there is one
+	managementURL string // of its management API
+	authority     *authority.Authority
+	buses         []bus.Bus
+	stages        []process.Stage
+	reloads       []func() error
 }
 
 func newProgram(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {

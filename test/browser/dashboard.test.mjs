@@ -119,7 +119,7 @@ for (const [name, view] of Object.entries({
     await drawn(page, 'cpu');
     await fits(page);
     await shot(page, `host-${name}`, true);
-    for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row'], ['explore?q=node_load1', 'legend-value']]) {
+    for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row'], ['explore?q=node_load1', 'legend-value'], ['broker', 'station']]) {
       await page.goto(`${pipeline.url}/${place}`);
       await page.getByTestId(shown).first().waitFor();
       await fits(page);
@@ -339,6 +339,26 @@ test('a time range of its own is asked for, kept and left again', async () => {
   assert.equal(searchParams.get('to') - searchParams.get('from'), 6 * 3600_000);
   await page.getByTestId('back-to-live').click();
   assert.equal(new URL(page.url()).searchParams.get('from'), null);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test('the broker shows its flow, its queues and who is connected', async () => {
+  const page = await open(browser, `${pipeline.url}/broker`);
+  const stations = page.getByTestId('flow').getByTestId('station');
+  await stations.locator('.station-name', { hasText: 'thump-collector' }).waitFor();
+  await page.waitForFunction(() => {
+    const queue = [...document.querySelectorAll('[data-testid="station"]')].find((s) => s.textContent.includes('thump.history'));
+    return /^(?!0\/s)[\d.]+\/s/.test(queue?.querySelector('.station-state').textContent);
+  });
+  const row = page.getByTestId('table-queues').getByTestId('listing-row').filter({ hasText: 'thump.alerting' });
+  assert.equal(await row.locator('td').nth(5).textContent(), '1', 'consumers');
+  await shot(page, 'broker', true);
+  for (const [tab, text] of [['Exchanges', 'thump.metrics.topic'], ['Bindings', 'thump.history'], ['Connections', 'thump-dashboard'], ['Channels', 'guest']]) {
+    await page.getByTestId('broker-tab').getByText(tab).click();
+    await page.getByTestId('listing-row').filter({ hasText: text }).first().waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('tab'), tab.toLowerCase());
+  }
   assert.deepEqual(page.complaints, []);
   await close(page);
 });

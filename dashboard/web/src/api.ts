@@ -16,7 +16,7 @@ function reasonOf(body: unknown): string | undefined {
   return error ?? message;
 }
 
-async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
+export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
   const body = await ask(url, { headers: { Accept: 'application/json' }, signal: signal ?? null });
   if (body === null) throw new ApiError('an answer that is not JSON');
   return body as T;
@@ -54,7 +54,7 @@ export interface Refusal {
 }
 
 export function knownHosts(signal?: AbortSignal): Promise<KnownHost[]> {
-  return get('/api/hosts', signal);
+  return getJson('/api/hosts', signal);
 }
 
 /** Forgets a host until it reports again. */
@@ -72,11 +72,11 @@ export interface Alert {
 }
 
 export function firingAlerts(signal?: AbortSignal): Promise<Alert[]> {
-  return get('/api/v2/alerts?active=true&silenced=false&inhibited=false', signal);
+  return getJson('/api/v2/alerts?active=true&silenced=false&inhibited=false', signal);
 }
 
 export function allAlerts(signal?: AbortSignal): Promise<Alert[]> {
-  return get('/api/v2/alerts?active=true&silenced=true&inhibited=true', signal);
+  return getJson('/api/v2/alerts?active=true&silenced=true&inhibited=true', signal);
 }
 
 export interface Matcher {
@@ -100,7 +100,7 @@ export interface Silence extends NewSilence {
 }
 
 export function silences(signal?: AbortSignal): Promise<Silence[]> {
-  return get('/api/v2/silences', signal);
+  return getJson('/api/v2/silences', signal);
 }
 
 export async function addSilence(silence: NewSilence): Promise<void> {
@@ -130,7 +130,7 @@ export interface RuleGroup {
 }
 
 export async function ruleGroups(signal?: AbortSignal): Promise<RuleGroup[]> {
-  return (await get<{ data: { groups: RuleGroup[] } }>('/api/v1/rules?exclude_alerts=true', signal)).data.groups;
+  return (await getJson<{ data: { groups: RuleGroup[] } }>('/api/v1/rules?exclude_alerts=true', signal)).data.groups;
 }
 
 /** One series of a Prometheus matrix: time in seconds, value as text. */
@@ -163,12 +163,12 @@ export async function queryRange(
     end: String(to / 1000),
     step: String(step / 1000),
   });
-  return (await get<Answer<MatrixSeries>>(`/api/v1/query_range?${query}`, signal)).data.result;
+  return (await getJson<Answer<MatrixSeries>>(`/api/v1/query_range?${query}`, signal)).data.result;
 }
 
 export async function query(expr: string, signal?: AbortSignal): Promise<VectorSeries[]> {
   const q = new URLSearchParams({ query: expr });
-  return (await get<Answer<VectorSeries>>(`/api/v1/query?${q}`, signal)).data.result;
+  return (await getJson<Answer<VectorSeries>>(`/api/v1/query?${q}`, signal)).data.result;
 }
 
 /**
@@ -177,7 +177,7 @@ export async function query(expr: string, signal?: AbortSignal): Promise<VectorS
  */
 export async function instant(expr: string, time: number, signal?: AbortSignal): Promise<MatrixSeries[]> {
   const q = new URLSearchParams({ query: expr, time: String(time / 1000) });
-  const { data } = await get<{ data: InstantData }>(`/api/v1/query?${q}`, signal);
+  const { data } = await getJson<{ data: InstantData }>(`/api/v1/query?${q}`, signal);
   switch (data.resultType) {
     case 'matrix':
       return data.result;

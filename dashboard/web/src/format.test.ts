@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, bytesPerSecond, duration, percent, short, unknown } from './format';
+import { bytes, bytesPerSecond, count, duration, percent, short, unknown } from './format';
 
 const thin = (s: string) => s.replaceAll('\u202f', ' ');
 
@@ -35,6 +35,13 @@ describe('numbers', () => {
     [4560, '4.56k'],
   ])('short %s', (v, want) => expect(short(v)).toBe(want));
 });
+
+it.each([
+  [1, '1'],
+  [9999, '9999'],
+  [12_345, '12.3k'],
+  [null, unknown],
+])('count %s', (v, want) => expect(count(v)).toBe(want));
 
 describe('duration', () => {
   it.each([

@@ -52,6 +52,11 @@ export function short(v: Maybe): string {
   return scaled(v, 1000, ['', 'k', 'M', 'G', 'T']).replace('\u202f', '');
 }
 
+/** How many there are: all digits below ten thousand. */
+export function count(v: Maybe): string {
+  return known(v) && Math.abs(v) < 10_000 ? String(Math.round(v)) : short(v);
+}
+
 export function perSecond(v: Maybe): string {
   return known(v) ? `${short(v)}/s` : unknown;
 }

@@ -18,8 +18,9 @@ import { routeOf, usePath } from './route';
 import { Shell } from './shell';
 import { theme } from './theme';
 
-// Loaded when first looked at, since its editor is as large as all the rest.
+// Loaded when first looked at: the editor of the one is as large as all the rest.
 const ExplorePage = lazy(() => import('./explore/page'));
+const BrokerPage = lazy(() => import('./broker/page'));
 
 function Page() {
   const route = routeOf(usePath());
@@ -36,6 +37,12 @@ function Page() {
       return (
         <Suspense fallback={<Skeleton height={400} radius="md" />}>
           <ExplorePage />
+        </Suspense>
+      );
+    case 'broker':
+      return (
+        <Suspense fallback={<Skeleton height={400} radius="md" />}>
+          <BrokerPage />
         </Suspense>
       );
     case 'none':

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-export type Route = { view: 'overview' } | { view: 'alerts' } | { view: 'agents' } | { view: 'explore' } | { view: 'host'; name: string } | { view: 'none' };
+export type Route = { view: 'overview' } | { view: 'alerts' } | { view: 'agents' } | { view: 'explore' } | { view: 'broker' } | { view: 'host'; name: string } | { view: 'none' };
 
 /** Which view stands at a path. */
 export function routeOf(path: string): Route {
@@ -8,6 +8,7 @@ export function routeOf(path: string): Route {
   if (/^\/alerts\/?$/.test(path)) return { view: 'alerts' };
   if (/^\/agents\/?$/.test(path)) return { view: 'agents' };
   if (/^\/explore\/?$/.test(path)) return { view: 'explore' };
+  if (/^\/broker\/?$/.test(path)) return { view: 'broker' };
   const host = /^\/hosts\/([^/]+)\/?$/.exec(path)?.[1];
   if (host === undefined) return { view: 'none' };
   try {

@@ -44,6 +44,7 @@ const places: readonly { href: string; text: TextKey; views: readonly Route['vie
   { href: '/alerts', text: 'alerts', views: ['alerts'] },
   { href: '/explore', text: 'explore', views: ['explore'] },
   { href: '/agents', text: 'agents', views: ['agents'] },
+  { href: '/broker', text: 'broker', views: ['broker'] },
 ];
 
 /** Where one can go; of a host's page the list of hosts is the place. */
