@@ -136,7 +136,7 @@ func (c *connection) handle(f amqp.Frame) error {
 	case f.Channel == 0:
 		return c.handleControl(f)
 	case f.Type == amqp.FrameHeartbeat:
-		return amqp.ConnectionError(amqp.UnexpectedFrame, "heartbeat on channel %d", f.Channel)
+		return amqp.ConnectionError(amqp.UnexpectedFrame, "type %d, %s", f.Type, amqp.Octets(f.Payload))
 	}
 	ch := c.channels[f.Channel]
 	if ch == nil {
@@ -208,9 +208,6 @@ func (c *connection) openChannel(f amqp.Frame) error {
 		}
 	}
 	if id != amqp.IDChannelOpen {
-		if id == amqp.IDChannelCloseOk { // crossed a close of both sides
-			return nil
-		}
 		return blame(id, amqp.ConnectionError(amqp.ChannelErrorCode, "expected 'channel.open'"))
 	}
 	if len(c.channels) >= c.channelMax {

@@ -29,7 +29,7 @@ func (c *connection) handshake() error {
 	if err != nil {
 		return fmt.Errorf("read protocol header: %w", err)
 	}
-	if header != amqp.ProtocolHeader {
+	if header != amqp.ProtocolHeader && header != amqp.ProtocolHeader09 {
 		c.out.raw([]byte(amqp.ProtocolHeader)) // AMQP 0-9-1 §4.2.2
 		return errNotAMQP
 	}
@@ -88,7 +88,7 @@ func (c *connection) start() error {
 	user, err := c.logIn(m)
 	if err != nil {
 		c.broker.metrics.loginsRefused.Inc()
-		return blame(m.ID(), err)
+		return err // RabbitMQ blames no method
 	}
 	c.user, c.mechanism, c.loggedIn = user, m.Mechanism, true
 	c.impersonates = c.broker.storage.hasTag(user, "impersonator")

@@ -50,9 +50,9 @@ var methodCases = []struct {
 	},
 	{"no id", "003c00", nil, "FRAME_ERROR"},
 	{"unknown id", "003c03e7", nil, "NOT_IMPLEMENTED - unknown method 60.999"},
-	{"truncated", "003c0028 0000 0565", nil, "SYNTAX_ERROR - cannot decode basic.publish: truncated field"},
-	{"trailing", "000a0033 00", nil, "SYNTAX_ERROR - cannot decode connection.close-ok: 1 bytes follow"},
-	{"table longer than frame", "0028001e 0000 0164 0173 016b 00 000000ff 01", nil, "SYNTAX_ERROR"},
+	{"truncated", "003c0028 0000 0565", nil, "FRAME_ERROR - cannot decode basic.publish: truncated field"},
+	{"trailing", "000a0033 00", nil, "FRAME_ERROR - cannot decode connection.close-ok: 1 bytes follow"},
+	{"table longer than frame", "0028001e 0000 0164 0173 016b 00 000000ff 01", nil, "FRAME_ERROR"},
 	{"unknown field type", "0028001e 0000 0164 0173 016b 00 00000003 01 61 3f", nil, "unknown field type '?'"},
 }
 
@@ -219,7 +219,7 @@ func TestFrames(t *testing.T) {
 		{"cut in the head", "03 0102", Frame{}, "unexpected EOF"},
 		{"cut in the payload", "03 0102 00000002 68", Frame{}, "unexpected EOF"},
 		{"bad end", "03 0102 00000002 6869 cf", Frame{}, "{invalid_frame_end_marker,207}"},
-		{"bad type", "07 0102 00000002 6869 ce", Frame{}, "FRAME_ERROR - unknown frame type 7"},
+		{"bad type", "07 0102 00000002 6869 ce", Frame{}, "FRAME_ERROR - type 7, all octets = <<\"hi\">>: unknown_frame"},
 		{"too large", "01 0001 00001ff9", Frame{}, "{frame_too_large,8185,8184}"},
 		{"far too large", "01 0001 ffffffff", Frame{}, "{frame_too_large,4294967295,8184}"},
 	}

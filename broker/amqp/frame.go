@@ -1,8 +1,11 @@
 package amqp
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
+	"strings"
 )
 
 // Frame types and sizes, AMQP 0-9-1 §4.2.3.
@@ -25,6 +28,9 @@ const (
 // ProtocolHeader opens a connection; a server sends it back when the client
 // opens with anything else, AMQP 0-9-1 §4.2.2.
 const ProtocolHeader = "AMQP\x00\x00\x09\x01"
+
+// ProtocolHeader09 is that of AMQP 0-9, which RabbitMQ treats as if it were 0-9-1.
+const ProtocolHeader09 = "AMQP\x01\x01\x00\x09"
 
 // The read buffer starts small, as most connections are quiet, and doubles
 // while reads fill it.
@@ -84,8 +90,10 @@ func (r *FrameReader) Next() (Frame, error) {
 	}
 	f.Payload = b[frameHead : frameHead+size : frameHead+size]
 	if end := b[frameHead+size]; end != frameEnd {
-		return Frame{}, ConnectionError(FrameError, "type %d, first 16 octets = %v: {invalid_frame_end_marker,%d}",
-			f.Type, f.Payload[:min(16, size)], end)
+		return Frame{}, ConnectionError(FrameError, "type %d, %s: {invalid_frame_end_marker,%d}", f.Type, Octets(f.Payload), end)
+	}
+	if !f.known() {
+		return Frame{}, ConnectionError(FrameError, "type %d, %s: unknown_frame", f.Type, Octets(f.Payload))
 	}
 	r.start += size + FrameOverhead
 	return f, nil
@@ -105,15 +113,32 @@ func (r *FrameReader) Ready() bool {
 func (r *FrameReader) parseHead(head []byte) (f Frame, size int, err error) {
 	f = Frame{Type: head[0], Channel: binary.BigEndian.Uint16(head[1:])}
 	n := binary.BigEndian.Uint32(head[3:])
-	switch f.Type {
-	case FrameMethod, FrameHeader, FrameBody, FrameHeartbeat:
-	default:
-		return f, 0, ConnectionError(FrameError, "unknown frame type %d", f.Type)
-	}
 	if limit := r.max - FrameOverhead; int64(n) > int64(limit) {
 		return f, 0, ConnectionError(FrameError, "type %d, all octets = <<>>: {frame_too_large,%d,%d}", f.Type, n, limit)
 	}
 	return f, int(n), nil
+}
+
+// known reports whether the frame is of a type that there is; a heartbeat carries
+// nothing.
+func (f *Frame) known() bool {
+	switch f.Type {
+	case FrameMethod, FrameHeader, FrameBody:
+		return true
+	}
+	return f.Type == FrameHeartbeat && len(f.Payload) == 0
+}
+
+// Octets shows the beginning of a payload as RabbitMQ's texts do.
+func Octets(payload []byte) string {
+	what := "all octets"
+	if len(payload) > 16 {
+		what, payload = "first 16 octets", payload[:16]
+	}
+	if len(payload) > 0 && !bytes.ContainsFunc(payload, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Sprintf("%s = <<%q>>", what, payload)
+	}
+	return what + " = <<" + strings.Trim(strings.ReplaceAll(fmt.Sprint(payload), " ", ","), "[]") + ">>"
 }
 
 // peek returns the next n bytes without consuming them, reading as needed.

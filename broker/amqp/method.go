@@ -71,7 +71,7 @@ func decodeMethod(d *decoder, m Method) error {
 		return nil
 	}
 	id := m.ID()
-	e := ConnectionError(SyntaxError, "cannot decode %s: %s", id, d.err)
+	e := ConnectionError(FrameError, "cannot decode %s: %s", id, d.err)
 	e.ClassID, e.MethodID = id.Class(), id.Method()
 	return e
 }

@@ -114,9 +114,10 @@ func obituary(m *Message, q *Queue, target *deadLetterTarget, why reason, now ti
 		p.Expiration = ""
 		p.Flags &^= amqp.FlagExpiration
 	}
+	_, before := p.Headers["x-death"]
 	earlier, _ := p.Headers["x-death"].([]any)
 	deaths := addDeath(earlier, death)
-	setDeathHeaders(p.Headers, deaths, len(earlier) == 0)
+	setDeathHeaders(p.Headers, deaths, !before)
 
 	letter := &Message{
 		Exchange: target.exchange, Key: m.Key, Body: m.Body, Persistent: m.Persistent,

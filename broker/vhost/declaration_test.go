@@ -67,12 +67,12 @@ func TestQueueArguments(t *testing.T) {
 		want string
 	}{
 		{amqp.Table{"x-max-length": int32(-1)}, 406, invalid("x-max-length", "{value_negative,-1}")},
-		{amqp.Table{"x-max-length": "7"}, 406, invalid("x-max-length", "{unacceptable_type,longstr}")},
-		{amqp.Table{"x-dead-letter-exchange": int32(1)}, 406, invalid("x-dead-letter-exchange", "{unacceptable_type,signedint}")},
+		{amqp.Table{"x-max-length": "7"}, 406, invalid("x-max-length", `"expected integer, got longstr"`)},
+		{amqp.Table{"x-dead-letter-exchange": int32(1)}, 406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' in queue 'q' in vhost '/'"},
 		{amqp.Table{"x-dead-letter-routing-key": "k"}, 406, invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")},
-		{amqp.Table{"x-queue-type": "quorum"}, 406, "PRECONDITION_FAILED - invalid property 'non-durable' or 'exclusive' for quorum queue 'q' in vhost '/'"},
+		{amqp.Table{"x-queue-type": "quorum"}, 406, "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'q' in vhost '/'"},
 		{amqp.Table{"x-queue-type": "stream"}, 540, "NOT_IMPLEMENTED - queue type 'stream' of queue 'q' in vhost '/' is not supported"},
-		{amqp.Table{"x-message-ttl": int64(1) << 40}, 406, invalid("x-message-ttl", "{value_too_big,1099511627776}")},
+		{amqp.Table{"x-message-ttl": int64(1) << 40}, 406, invalid("x-message-ttl", "{value_too_large,1099511627776}")},
 		{amqp.Table{"x-max-priority": int32(256)}, 406, "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'q' in vhost '/': {max_value_exceeded,256}"},
 		{amqp.Table{"x-max-priority": "a"}, 406, "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'q' in vhost '/': \"expected integer, got longstr\""},
 		{amqp.Table{"x-delivery-limit": int32(1)}, 406, "PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},

@@ -114,7 +114,7 @@ func TestHeadersExchange(t *testing.T) {
 	v := newTestVHost(t)
 	declareQueue(t, v, "q", nil)
 	wantError(t, v.BindQueue("q", "amq.match", "", amqp.Table{"x-match": "some"}, nil), amqp.PreconditionFailed,
-		"PRECONDITION_FAILED - Invalid x-match field value some; expected all, any, all-with-x, or any-with-x")
+		"PRECONDITION_FAILED - Invalid x-match field value <<\"some\">>; expected all, any, all-with-x, or any-with-x")
 }
 
 func TestDefaultExchange(t *testing.T) {

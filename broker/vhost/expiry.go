@@ -30,7 +30,7 @@ func (m *Message) readExpiration() error {
 	case ms < 0:
 		problem = fmt.Sprintf("{value_negative,%d}", ms)
 	case ms > maxPeriod:
-		problem = fmt.Sprintf("{value_too_big,%d}", ms)
+		problem = fmt.Sprintf("{value_too_large,%d}", ms)
 	}
 	if problem != "" {
 		return amqp.ChannelError(amqp.PreconditionFailed, "invalid expiration '%s': %s", p.Expiration, problem)

@@ -109,7 +109,7 @@ func TestExpiredIsNotDelivered(t *testing.T) {
 func TestInvalidExpiration(t *testing.T) {
 	v := newTestVHost(t)
 	for text, problem := range map[string]string{
-		"soon": "no_integer", "-1": "{value_negative,-1}", "99999999999": "{value_too_big,99999999999}",
+		"soon": "no_integer", "-1": "{value_negative,-1}", "99999999999": "{value_too_large,99999999999}",
 	} {
 		_, _, err := v.Publish(&Message{Key: "q", Header: expiring(t, text)})
 		wantError(t, err, amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid expiration '"+text+"': "+problem)

@@ -55,10 +55,14 @@ func parseHeaderPattern(args amqp.Table) (headerPattern, error) {
 	if !ok {
 		match = "all"
 	}
-	kind, _ := match.(string)
+	kind, ok := match.(string)
+	if !ok {
+		return headerPattern{}, amqp.ChannelError(amqp.PreconditionFailed,
+			"Invalid x-match field type %s (value %v); expected longstr", fieldType(match), match)
+	}
 	if !slices.Contains([]string{"all", "any", "all-with-x", "any-with-x"}, kind) {
 		return headerPattern{}, amqp.ChannelError(amqp.PreconditionFailed,
-			"Invalid x-match field value %v; expected all, any, all-with-x, or any-with-x", match)
+			"Invalid x-match field value <<\"%s\">>; expected all, any, all-with-x, or any-with-x", kind)
 	}
 	p := headerPattern{any: strings.HasPrefix(kind, "any"), want: amqp.Table{}}
 	for key, value := range args {

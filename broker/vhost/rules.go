@@ -88,6 +88,7 @@ func parseQueueRules(what string, spec QueueSpec) (queueRules, error) {
 		overflow:   overflow(p.choice("x-overflow", string(dropHead), string(rejectPublish), string(rejectPublishDLX))),
 	}
 	p.choice("x-queue-mode", "default", "lazy")
+	p.queueVersion()
 	rules.deadLetter = p.deadLetter()
 	rules.maxPriority = p.priorities()
 	rules.single = p.flag("x-single-active-consumer")
@@ -102,17 +103,31 @@ func parseQueueRules(what string, spec QueueSpec) (queueRules, error) {
 // checkQueueType accepts what this broker's one kind of queue can stand for.
 func checkQueueType(what string, spec QueueSpec) error {
 	value, given := spec.Args["x-queue-type"]
-	switch kind, _ := value.(string); {
+	kind, text := value.(string)
+	switch {
 	case !given || kind == "classic":
 		return nil
-	case kind == "quorum" && spec.Durable && !spec.Exclusive:
-		return nil // a durable queue already confirms after fsync
 	case kind == "quorum":
-		return amqp.ChannelError(amqp.PreconditionFailed, "invalid property 'non-durable' or 'exclusive' for quorum %s", what)
+		return checkQuorum(what, spec) // else a durable queue, which already confirms after fsync
 	case kind == "stream":
 		return amqp.ConnectionError(amqp.NotImplemented, "queue type 'stream' of %s is not supported", what)
+	case !text:
+		return invalidArgument(what, "x-queue-type", unacceptableType(value))
 	}
-	return invalidArgument(what, "x-queue-type", fmt.Sprintf("unsupported queue type '%v'", value))
+	return invalidArgument(what, "x-queue-type", fmt.Sprintf("\"unsupported queue type '%s'\"", kind))
+}
+
+// checkQuorum refuses what a quorum queue cannot be.
+func checkQuorum(what string, spec QueueSpec) error {
+	for _, wrong := range []struct {
+		property string
+		is       bool
+	}{{"auto-delete", spec.AutoDelete}, {"exclusive-owner", spec.Exclusive}, {"non-durable", !spec.Durable}} {
+		if wrong.is {
+			return amqp.ChannelError(amqp.PreconditionFailed, "invalid property '%s' for %s", wrong.property, what)
+		}
+	}
+	return nil
 }
 
 // argumentParser reads arguments and keeps the first error.
@@ -137,7 +152,7 @@ func (p *argumentParser) limit(name string) int64 {
 	n, ok := integer(value)
 	switch {
 	case !ok:
-		p.fail(name, unacceptableType(value))
+		p.fail(name, notInteger(value))
 	case n < 0:
 		p.fail(name, fmt.Sprintf("{value_negative,%d}", n))
 	}
@@ -152,7 +167,7 @@ func (p *argumentParser) period(name string, least int64) int64 {
 	case n < least:
 		p.fail(name, fmt.Sprintf("{value_zero,%d}", n))
 	case n > maxPeriod:
-		p.fail(name, fmt.Sprintf("{value_too_big,%d}", n))
+		p.fail(name, fmt.Sprintf("{value_too_large,%d}", n))
 	}
 	return n
 }
@@ -230,9 +245,29 @@ func (p *argumentParser) choice(name string, words ...string) string {
 	case !ok:
 		p.fail(name, unacceptableType(value))
 	case !slices.Contains(words, word):
-		p.fail(name, fmt.Sprintf("'%s' is none of %q", word, words))
+		p.fail(name, unknownWord(name, word))
 	}
 	return word
+}
+
+// unknownWord is RabbitMQ's problem with a word that has no meaning.
+func unknownWord(name, word string) string {
+	if name == "x-overflow" {
+		return "invalid_overflow"
+	}
+	return fmt.Sprintf("\"unsupported queue mode '%s'\"", word)
+}
+
+// queueVersion checks which format of RabbitMQ's classic queues is asked for:
+// here they are all the same.
+func (p *argumentParser) queueVersion() {
+	value, given := p.args["x-queue-version"]
+	switch n, ok := integer(value); {
+	case given && !ok:
+		p.fail("x-queue-version", notInteger(value))
+	case given && n != 1 && n != 2:
+		p.fail("x-queue-version", fmt.Sprintf("\"unsupported queue version '%d'\"", n))
+	}
 }
 
 // text reads a string; nil if there is none.
@@ -249,6 +284,11 @@ func (p *argumentParser) text(name string) *string {
 }
 
 func (p *argumentParser) deadLetter() *deadLetterTarget {
+	if value, given := p.args["x-dead-letter-exchange"]; given {
+		if err := checkExchangeName(p.what, "x-dead-letter-exchange", value); err != nil && p.err == nil {
+			p.err = err
+		}
+	}
 	exchange, key := p.text("x-dead-letter-exchange"), p.text("x-dead-letter-routing-key")
 	if exchange == nil {
 		if key != nil {
@@ -257,6 +297,14 @@ func (p *argumentParser) deadLetter() *deadLetterTarget {
 		return nil
 	}
 	return &deadLetterTarget{exchange: *exchange, key: key}
+}
+
+// checkExchangeName refuses an argument that should name an exchange and is no text.
+func checkExchangeName(what, argument string, value any) error {
+	if _, ok := value.(string); ok {
+		return nil
+	}
+	return amqp.ChannelError(amqp.PreconditionFailed, "invalid type '%s' for arg '%s' in %s", fieldType(value), argument, what)
 }
 
 // invalidArgument returns RabbitMQ's error for an argument that it cannot use.

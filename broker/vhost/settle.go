@@ -118,9 +118,12 @@ func (v *VHost) Get(queue string, noAck bool, o *Owner) (d Delivery, remaining i
 	return d, q.line.len(), true, nil
 }
 
-// counted returns a message with the header that quorum queues add: how often
-// it was delivered before and put back.
+// counted returns a message with the header that quorum queues add to what was
+// delivered before and put back: how often.
 func counted(m *Message, attempts uint16) *Message {
+	if attempts == 0 {
+		return m
+	}
 	p, err := amqp.ParseProperties(m.Header)
 	if err != nil {
 		return m

@@ -15,6 +15,9 @@ import (
 // DeclareExchange creates an exchange, or checks that it is there and equivalent.
 func (v *VHost) DeclareExchange(spec ExchangeSpec) error {
 	spec.Name = cleanName(spec.Name)
+	if spec.Name == "" {
+		return errDefaultExchange()
+	}
 	if spec.Passive {
 		_, err := v.exchange(spec.Name)
 		return err
@@ -22,9 +25,6 @@ func (v *VHost) DeclareExchange(spec ExchangeSpec) error {
 	m, err := matcherFor(spec)
 	if err != nil {
 		return err
-	}
-	if spec.Name == "" {
-		return errDefaultExchange()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -51,9 +51,8 @@ func errDefaultExchange() error {
 }
 
 func checkAlternate(what string, args amqp.Table) error {
-	v, given := args["alternate-exchange"]
-	if _, ok := v.(string); given && !ok {
-		return invalidArgument(what, "alternate-exchange", unacceptableType(v))
+	if name, given := args["alternate-exchange"]; given {
+		return checkExchangeName(what, "alternate-exchange", name)
 	}
 	return nil
 }
