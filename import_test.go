@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"agent/exposition":   {"internal/telemetry"},
 	"agent/probe":        {"agent/exposition", "internal/telemetry"},
 	"agent/spool":        {"internal/bus", "internal/record", "internal/vfs"},
-	"alerting":           {"alerting", "configs", "internal/bus", "internal/config", "internal/formats", "internal/logging", "internal/roster", "internal/telemetry", "internal/vfs"},
+	"alerting":           {"alerting", "configs", "internal/bus", "internal/config", "internal/control", "internal/formats", "internal/logging", "internal/roster", "internal/telemetry", "internal/vfs"},
 	"broker":             {"broker", "internal/config", "internal/vfs"},
 	"broker/management":  {"broker", "internal/process"},
 	"broker/amqp":        {"broker/amqp"}, // wire: no session, no semantics, no storage

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -46,6 +47,7 @@ type Alerting struct {
 	notifier *notify.Notifier
 	stream   *stream
 	recorder *recorder
+	past     *past
 	lock     io.Closer // of the data folder
 
 	reloading sync.Mutex // one reload at a time
@@ -75,11 +77,15 @@ func New(cfg Config, d Deps) (*Alerting, error) {
 
 // open opens what lies in the folder.
 func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
+	dropped := func(n int) { a.metrics.unkept.Add(float64(n)) }
+	if a.past, err = openPast(filepath.Join(a.cfg.DataDir, "past"), dropped, d.Logger); err != nil {
+		return err
+	}
 	// The libraries' metrics bear names that the collector's TSDB has too.
 	libraries := prometheus.WrapRegistererWith(prometheus.Labels{"component": "alerting"}, d.Registerer)
 	a.notifier, err = notify.New(
 		notify.Config{File: a.cfg.AlertmanagerConfig, Dir: a.cfg.DataDir, ExternalURL: external},
-		notify.Deps{Changed: a.stream.offer, Logger: d.Logger, Registerer: libraries},
+		notify.Deps{Changed: a.changed, Logger: d.Logger, Registerer: libraries},
 	)
 	if err != nil {
 		return err
@@ -96,6 +102,16 @@ func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
 		},
 	)
 	return nil
+}
+
+// changed is told of alerts that began to fire, or ended.
+func (a *Alerting) changed(alerts []*alert.Alert) {
+	now, changes := time.Now(), make([]Change, len(alerts))
+	for i, x := range alerts {
+		changes[i] = changeOf(x, now)
+	}
+	a.past.add(changes...)
+	a.stream.offer(alerts)
 }
 
 // takeFolder makes and locks alerting's folder.
@@ -125,7 +141,7 @@ func (a *Alerting) Run(ctx context.Context) (err error) {
 		if cerr := a.store.Close(); cerr != nil {
 			err = errors.Join(err, fmt.Errorf("close alerting's store: %w", cerr))
 		}
-		err = errors.Join(err, a.lock.Close())
+		err = errors.Join(err, a.past.close(), a.lock.Close())
 	}()
 	in, err := newIngest(ctx, a)
 	if err != nil {
@@ -164,10 +180,11 @@ func (a *Alerting) Reload() error {
 }
 
 // Handler serves Prometheus's API for rules and alerts, Alertmanager's API v2,
-// and POST /-/reload.
+// alerting's own under /api/alerts, and POST /-/reload.
 func (a *Alerting) Handler() http.Handler {
 	mux := http.NewServeMux()
 	a.rules.Register(mux)
+	a.register(mux)
 	mux.Handle("/api/v2/", a.notifier)
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.Reload(); err != nil {

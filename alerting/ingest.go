@@ -14,6 +14,7 @@ import (
 	"thump/alerting/rules"
 	"thump/alerting/store"
 	"thump/internal/bus"
+	"thump/internal/control"
 	"thump/internal/formats"
 	"thump/internal/telemetry"
 )
@@ -38,6 +39,8 @@ type ingest struct {
 	decoder  *telemetry.Decoder
 	interest interest
 	hosts    hosts
+	linked   bool      // there was a link to the broker when that was said last
+	linkSaid time.Time // when it was
 
 	// Of the batch being gathered.
 	samples []store.Sample
@@ -127,8 +130,11 @@ func another(more <-chan *bus.Delivery, taken int) *bus.Delivery {
 func (in *ingest) decode(d *bus.Delivery) bool {
 	in.interest.use(in.engine.Set())
 	from := telemetry.OriginOf(&d.Message)
-	if ours(from) {
+	switch {
+	case ours(from):
 		return true
+	case d.Type == control.RetiredType:
+		return in.retire(d)
 	}
 	var up labels.Labels
 	err := in.decoder.Decode(&d.Message, func(r *telemetry.Run) error {

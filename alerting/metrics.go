@@ -13,6 +13,7 @@ type metrics struct {
 	changes   *prometheus.CounterVec
 	reloads   *prometheus.CounterVec
 	recorded  *prometheus.CounterVec
+	unkept    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -38,6 +39,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		recorded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thump_alerting_recorded_samples_total", Help: "Samples that rules wrote and that are for history, by whether they were published."}, []string{"outcome"}),
 	}
+	m.unkept = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "thump_alerting_changes_unkept_total", Help: "Changes of alerts that the history of alerts does not have, since the disk failed or the day was full."})
 	for _, r := range []string{"unread", "late", "repeated"} {
 		m.skipped.WithLabelValues(r)
 	}
@@ -51,6 +54,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, o := range []string{"done", "failed"} {
 		m.reloads.WithLabelValues(o)
 	}
-	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads, m.recorded)
+	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads, m.recorded, m.unkept)
 	return m
 }

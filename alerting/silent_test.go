@@ -9,6 +9,7 @@ import (
 )
 
 func TestSilentHost(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))
 	s.cfg.Rules = append(s.cfg.Rules, "../configs/rules/hosts.yml")

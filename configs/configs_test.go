@@ -61,8 +61,8 @@ func TestRulesAreFewAndSaySo(t *testing.T) {
 			}
 		}
 	}
-	if n == 0 || n > 15 {
-		t.Errorf("%d rules, want 1 to 15", n)
+	if n == 0 || n > 30 {
+		t.Errorf("%d rules, want 1 to 30", n)
 	}
 }
 

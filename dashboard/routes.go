@@ -22,6 +22,8 @@ func routes(live, collector, alerting, brokerView, ui http.Handler) http.Handler
 	mux.Handle("/api/v1/", collector)
 	mux.Handle("/api/v1/rules", alerting)
 	mux.Handle("/api/v1/alerts", alerting)
+	mux.Handle("/api/alerts", alerting)
+	mux.Handle("/api/alerts/", alerting)
 	mux.Handle("/api/v2/", alerting)
 	mux.Handle(brokerPath, brokerView)
 	mux.Handle("/federate", collector)

@@ -49,6 +49,8 @@ func TestMountedAPIs(t *testing.T) {
 		"/api/v1/alerts":      "alerting",
 		"/api/v2/alerts":      "alerting",
 		"/api/v2/silence/1":   "alerting",
+		"/api/alerts":         "alerting",
+		"/api/alerts/history": "alerting",
 	} {
 		if got := get(h, path).Body.String(); got != want+" "+path {
 			t.Errorf("%s answered by %q, want %s", path, got, want)

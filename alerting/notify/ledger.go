@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,24 +21,34 @@ import (
 // was taken up where it was.
 const grace = 5 * time.Minute
 
-// ledger is which alerts fire. It is on disk, so that an alert that fired before
+// toldFor is for how long it is known that the end of an alert is to be told.
+const toldFor = 24 * time.Hour
+
+// ledger is which alerts fire, who takes care of them, and of which people were
+// told. It is on disk, so that an alert that fired before
 // a restart is the same one after it, and one that ended meanwhile is resolved.
 type ledger struct {
 	mu     sync.Mutex
 	firing map[model.Fingerprint]*alert.Alert // not changed once it is here
+	acks   map[model.Fingerprint]Ack          // of those that fire
+	toldAt map[model.Fingerprint]time.Time    // kept a while after the end
 }
 
 // page is the ledger's format on disk.
 type page struct {
-	Version int           `json:"version"`
-	Alerts  []model.Alert `json:"alerts"`
+	Version int                             `json:"version"`
+	Alerts  []model.Alert                   `json:"alerts"`
+	Acks    map[model.Fingerprint]Ack       `json:"acks,omitempty"`
+	Told    map[model.Fingerprint]time.Time `json:"told,omitempty"`
 }
 
 const pageVersion = 1
 
 // openLedger reads the ledger as it was left.
 func openLedger(path string, now time.Time) (*ledger, error) {
-	l := &ledger{firing: map[model.Fingerprint]*alert.Alert{}}
+	l := &ledger{
+		firing: map[model.Fingerprint]*alert.Alert{}, acks: map[model.Fingerprint]Ack{}, toldAt: map[model.Fingerprint]time.Time{},
+	}
 	b, err := vfs.ReadFile(vfs.OS{}, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -56,6 +67,8 @@ func openLedger(path string, now time.Time) (*ledger, error) {
 		a.EndsAt = now.Add(grace)
 		l.firing[a.Fingerprint()] = &alert.Alert{Alert: a, UpdatedAt: now}
 	}
+	maps.Copy(l.acks, p.Acks)
+	maps.Copy(l.toldAt, p.Told)
 	return l, nil
 }
 
@@ -65,6 +78,9 @@ func (l *ledger) write(w io.Writer) (int64, error) {
 	for _, a := range l.all() {
 		p.Alerts = append(p.Alerts, a.Alert)
 	}
+	l.mu.Lock()
+	p.Acks, p.Told = maps.Clone(l.acks), maps.Clone(l.toldAt)
+	l.mu.Unlock()
 	b, err := json.Marshal(p)
 	if err != nil {
 		return 0, err
@@ -94,7 +110,7 @@ func (l *ledger) note(alerts []*alert.Alert, now time.Time) []*alert.Alert {
 		old := l.firing[fp]
 		switch resolved := a.ResolvedAt(now); {
 		case resolved && old != nil:
-			delete(l.firing, fp)
+			l.remove(fp, now)
 			changed = append(changed, ended(old, a.EndsAt))
 		case !resolved:
 			if old == nil {
@@ -113,11 +129,31 @@ func (l *ledger) expire(now time.Time) []*alert.Alert {
 	var changed []*alert.Alert
 	for fp, a := range l.firing {
 		if a.ResolvedAt(now) {
-			delete(l.firing, fp)
+			l.remove(fp, now)
 			changed = append(changed, a)
 		}
 	}
+	maps.DeleteFunc(l.toldAt, func(fp model.Fingerprint, at time.Time) bool { return l.firing[fp] == nil && now.Sub(at) > toldFor })
 	return changed
+}
+
+// remove forgets that an alert fires. The caller holds mu.
+func (l *ledger) remove(fp model.Fingerprint, now time.Time) {
+	if _, told := l.toldAt[fp]; told {
+		l.toldAt[fp] = now
+	}
+	delete(l.firing, fp)
+	delete(l.acks, fp)
+}
+
+// ack is the acknowledgement of an alert, or nil.
+func (l *ledger) ack(fp model.Fingerprint) *Ack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a, ok := l.acks[fp]; ok {
+		return &a
+	}
+	return nil
 }
 
 // since is the alert a with the start of old, if that was earlier.

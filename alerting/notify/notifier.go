@@ -58,7 +58,9 @@ type Notifier struct {
 	dispatch *dispatch.DispatcherMetrics
 	ledger   *ledger
 	keeper   *keeper
+	calendar *calendar
 	noted    func() // the ledger changed
+	planned  func() // the calendar changed
 
 	started chan struct{}                // closed once the two below are set
 	alerts  *mem.Alerts                  // static after started
@@ -115,8 +117,12 @@ func (n *Notifier) open() (err error) {
 	if n.ledger, err = openLedger(file("firing.json"), time.Now()); err != nil {
 		return err
 	}
+	if n.calendar, err = openCalendar(file("windows.json"), n.silences); err != nil {
+		return err
+	}
 	n.keeper = &keeper{changed: make(chan struct{}, 1)}
 	n.noted = n.keeper.add(file("firing.json"), n.ledger.write)
+	n.planned = n.keeper.add(file("windows.json"), n.calendar.write)
 	notified := n.keeper.add(file("nflog"), n.nflog.Snapshot)
 	silenced := n.keeper.add(file("silences"), n.silences.Snapshot)
 	n.nflog.SetBroadcast(func([]byte) { notified() })

@@ -99,6 +99,9 @@ func (n *Notifier) tick(ctx context.Context) {
 			return
 		case now := <-second.C:
 			n.tell(n.ledger.expire(now))
+			if err := n.openWindows(ctx); err != nil {
+				n.log.Error("maintenance window not opened, trying again", "err", err)
+			}
 		case <-gc.C:
 			_, nerr := n.nflog.GC()
 			_, serr := n.silences.GC()

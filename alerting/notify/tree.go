@@ -20,6 +20,7 @@ type tree struct {
 	inhibitor  *inhibit.Inhibitor
 	dispatcher *dispatch.Dispatcher
 	stage      *counted
+	routes     *dispatch.Route
 	running    sync.WaitGroup
 }
 
@@ -88,10 +89,11 @@ func (t *tree) stop() {
 func (n *Notifier) apply(p *plan) {
 	n.tree.Load().stop()
 	alone := func() time.Duration { return 0 } // no other instance is waited for
-	t := &tree{inhibitor: inhibit.NewInhibitor(n.alerts, p.conf.InhibitRules, n.log, noEvents)}
-	t.stage = &counted{Stage: n.pipeline.New(
-		p.integrations, alone, t.inhibitor, n.silencer, timeinterval.NewIntervener(p.intervals), n.groups, n.nflog, nil,
-	)}
+	t := &tree{inhibitor: inhibit.NewInhibitor(n.alerts, p.conf.InhibitRules, n.log, noEvents), routes: p.routes}
+	none := inhibit.NewInhibitor(n.alerts, nil, n.log, noEvents) // holdback inhibits
+	t.stage = &counted{Stage: &holdback{inhibitor: t.inhibitor, ledger: n.ledger, noted: n.noted, Stage: n.pipeline.New(
+		p.integrations, alone, none, n.silencer, timeinterval.NewIntervener(p.intervals), n.groups, n.nflog, nil,
+	)}}
 	n.api.Update(p.conf, func(ctx context.Context, l model.LabelSet) {
 		n.tree.Load().inhibitor.Mutes(ctx, l)
 		n.silencer.Mutes(ctx, l)

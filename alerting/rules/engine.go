@@ -68,7 +68,8 @@ type Engine struct {
 	metrics *metrics
 	woken   chan struct{} // holds one wake-up
 
-	set atomic.Pointer[Set]
+	set     atomic.Pointer[Set]
+	unknown *unknown
 
 	// mu is held while a group is evaluated and while the rules are exchanged,
 	// since the manager hands a group's state over without a lock.
@@ -88,9 +89,10 @@ func New(cfg Config, set *Set, d Deps) *Engine {
 		Logger: d.Logger, Reg: d.Libraries, MaxSamples: querySamples, Timeout: queryTimeout,
 		LookbackDelta: lookbackDelta, EnableAtModifier: true, EnableNegativeOffset: true, Parser: set.parser,
 	})
+	e.unknown = newUnknown(d.Storage)
 	e.manager = promrules.NewManager(&promrules.ManagerOptions{
 		ExternalURL: cfg.ExternalURL, Logger: d.Logger, Registerer: d.Libraries, Parser: set.parser,
-		Appendable: d.Storage, Queryable: d.Storage, QueryFunc: promrules.EngineQueryFunc(query, d.Storage),
+		Appendable: d.Storage, Queryable: d.Storage, QueryFunc: e.unknown.query(promrules.EngineQueryFunc(query, d.Storage)),
 		NotifyFunc: d.Notify, GroupLoader: loader{e}, OutageTolerance: outage, ResendDelay: resend,
 	})
 	e.metrics = newMetrics(d.Registerer, e.manager)
@@ -141,6 +143,7 @@ func (e *Engine) update() error {
 		e.groups[keyOf(g)] = g
 		waits[keyOf(g)] = settle + g.QueryOffset()
 	}
+	e.unknown.keep(e.manager.AlertingRules())
 	e.wishes.Lock()
 	e.schedule.keep(waits)
 	e.wishes.Unlock()

@@ -79,6 +79,7 @@ func (e *Engine) evaluateNext(ctx context.Context) bool {
 		return false
 	}
 	g := e.groups[key]
+	e.unknown.freeze(g, at)
 	promrules.DefaultEvalIterationFunc(ctx, g, at)
 	end := time.Now()
 	e.metrics.evaluated(cause, end.Sub(now))

@@ -148,7 +148,7 @@ func openCollector(p *program) (http.Handler, error) {
 }
 
 func openAlerting(p *program) (http.Handler, error) {
-	bus, err := p.openBus("alerting")
+	bus, err := p.openBus("alerting", alerting.Topology())
 	if err != nil {
 		return nil, err
 	}

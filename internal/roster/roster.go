@@ -87,6 +87,19 @@ func (r *Roster) Fall(now time.Time) []Host {
 	return fell
 }
 
+// Late returns the hosts that are not silent yet, but have let their interval
+// pass by more than d at now.
+func (r *Roster) Late(now time.Time, d time.Duration) []Host {
+	var late []Host
+	for _, h := range r.hosts {
+		if !h.Silent && now.After(r.deadline(h).Add(d-Grace)) {
+			late = append(late, *h)
+		}
+	}
+	sortByName(late)
+	return late
+}
+
 func (r *Roster) deadline(h *Host) time.Time {
 	from := h.LastSeen
 	if r.since.After(from) {
@@ -110,6 +123,14 @@ func (r *Roster) Len() int { return len(r.hosts) }
 
 // Has tells whether a host is on the list.
 func (r *Roster) Has(name string) bool { return r.hosts[name] != nil }
+
+// LastSeen is when a host reported last; zero if it is not on the list.
+func (r *Roster) LastSeen(name string) time.Time {
+	if h := r.hosts[name]; h != nil {
+		return h.LastSeen
+	}
+	return time.Time{}
+}
 
 // Retire forgets a host; it tells whether it was known.
 func (r *Roster) Retire(name string) bool {
