@@ -27,6 +27,7 @@ type amqpLink struct {
 	broker string // the broker's URL without the password
 	conn   *amqp.Connection
 	ch     *amqp.Channel
+	quorum bool            // queues are: none is consumed exclusively
 	closed <-chan struct{} // the connection or the publishing channel is gone
 
 	asks   chan ask // to the watcher
@@ -102,7 +103,7 @@ func newAMQPLink(conn *amqp.Connection, t *Topology, cfg *Config) (*amqpLink, er
 		return nil, fmt.Errorf("select confirms: %w", err)
 	}
 	closed := make(chan struct{})
-	l := &amqpLink{conn: conn, ch: ch, closed: closed, asks: make(chan ask)}
+	l := &amqpLink{conn: conn, ch: ch, quorum: cfg.QueueType == quorum, closed: closed, asks: make(chan ask)}
 	// Registered before anything is published: a return that nobody waits for is lost.
 	go l.watch(ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1)), closed)
 	return l, nil
@@ -185,7 +186,7 @@ func (l *amqpLink) Consume(ctx context.Context, s *Subscription, take func(*Deli
 	if err := ch.Qos(s.Prefetch, 0, false); err != nil {
 		return fmt.Errorf("set prefetch: %w", err)
 	}
-	in, err := ch.ConsumeWithContext(ctx, queue, "", s.NoAck, s.Exclusive, false, false, nil)
+	in, err := ch.ConsumeWithContext(ctx, queue, "", s.NoAck, s.Exclusive && !l.quorum, false, false, nil)
 	if err != nil {
 		return fmt.Errorf("consume queue %s: %w", queue, err)
 	}

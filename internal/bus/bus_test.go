@@ -14,23 +14,28 @@ import (
 
 // contract is what every transport and every broker keeps. Names carry a suffix
 // of their own, so that a broker that is shared is left as it was found by others.
-func contract(t *testing.T, url string) {
+func contract(t *testing.T, url string) { contractWith(t, bus.Config{URLs: []string{url}}) }
+
+func contractWith(t *testing.T, cfg bus.Config) {
 	for name, test := range map[string]func(*testing.T, *fixture){
-		"a confirmed message reaches every queue":    testFanout,
-		"a message for nobody is returned":           testUnroutable,
-		"what is not acknowledged comes again":       testRedelivery,
-		"rejected goes to the dead-letter queue":     testReject,
-		"live queues get what passes, and then go":   testLive,
-		"properties and headers survive the journey": testProperties,
-		"a request is answered to its reply key":     testRequest,
-		"what has expired is not delivered":          testExpiry,
+		"a confirmed message reaches every queue":     testFanout,
+		"a message for nobody is returned":            testUnroutable,
+		"what is not acknowledged comes again":        testRedelivery,
+		"rejected goes to the dead-letter queue":      testReject,
+		"live queues get what passes, and then go":    testLive,
+		"properties and headers survive the journey":  testProperties,
+		"a request is answered to its reply key":      testRequest,
+		"what has expired is not delivered":           testExpiry,
+		"multiple acknowledges all before, no more":   testMultiple,
+		"no more than the prefetch is unacknowledged": testPrefetch,
+		"an exclusive consumer is alone":              testExclusive,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, newFixture(t, url)) })
+		t.Run(name, func(t *testing.T) { test(t, newFixtureWith(t, cfg)) })
 	}
 }
 
 type fixture struct {
-	url    string
+	cfg    bus.Config
 	suffix string
 	bus    bus.Bus
 }
@@ -39,7 +44,12 @@ func (f *fixture) name(s string) string { return s + f.suffix }
 
 func newFixture(t *testing.T, url string) *fixture {
 	t.Helper()
-	f := &fixture{url: url, suffix: fmt.Sprintf(".%d", time.Now().UnixNano())}
+	return newFixtureWith(t, bus.Config{URLs: []string{url}})
+}
+
+func newFixtureWith(t *testing.T, cfg bus.Config) *fixture {
+	t.Helper()
+	f := &fixture{cfg: cfg, suffix: fmt.Sprintf(".%d", time.Now().UnixNano())}
 	f.bus = f.connect(t)
 	return f
 }
@@ -61,7 +71,7 @@ func (f *fixture) topology() bus.Topology {
 // connect returns a bus that runs until the test ends.
 func (f *fixture) connect(t *testing.T) bus.Bus {
 	t.Helper()
-	b, err := bus.Open(bus.Config{URLs: []string{f.url}}, bus.Options{Name: t.Name(), Topology: f.topology(), Logger: slog.New(slog.DiscardHandler), Transports: []bus.Transport{redis.Transport()}})
+	b, err := bus.Open(f.cfg, bus.Options{Name: t.Name(), Topology: f.topology(), Logger: slog.New(slog.DiscardHandler), Transports: []bus.Transport{redis.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,5 +265,114 @@ func testExpiry(t *testing.T, f *fixture) {
 	f.publish(t, &bus.Message{Body: []byte("fresh")})
 	if d := next(t, subscribe(t, t.Context(), f.bus, bus.Subscription{Queue: f.name("a")})); string(d.Body) != "fresh" {
 		t.Errorf("got %s, want fresh", d.Body)
+	}
+}
+
+// testMultiple acknowledges a part of what it was given and goes: the rest comes
+// again, in order, and nothing else.
+func testMultiple(t *testing.T, f *fixture) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := subscribe(t, ctx, f.bus, bus.Subscription{Queue: f.name("a"), Prefetch: 20})
+	for i := range 12 {
+		f.publish(t, &bus.Message{Body: fmt.Append(nil, i)})
+	}
+	var sixth, ninth *bus.Delivery
+	for i := range 12 {
+		switch d := next(t, c); i {
+		case 5:
+			sixth = d
+		case 8:
+			ninth = d
+		}
+	}
+	if err := errors.Join(ninth.Ack(false), sixth.Ack(true)); err != nil {
+		t.Fatal("ack:", err)
+	}
+	cancel()
+	for range c {
+	}
+	c = subscribe(t, t.Context(), f.bus, bus.Subscription{Queue: f.name("a")})
+	for _, want := range []string{"6", "7", "9", "10", "11"} {
+		d := next(t, c)
+		if string(d.Body) != want || !d.Redelivered {
+			t.Errorf("got %s, redelivered %v; want %s, true", d.Body, d.Redelivered, want)
+		}
+		if err := d.Ack(false); err != nil {
+			t.Fatal("ack:", err)
+		}
+	}
+	f.publish(t, &bus.Message{Body: []byte("new")})
+	if d := next(t, c); string(d.Body) != "new" {
+		t.Errorf("got %s once more", d.Body)
+	}
+}
+
+// testPrefetch lets a slow subscriber acknowledge nothing: the queue waits.
+func testPrefetch(t *testing.T, f *fixture) {
+	const prefetch = 5
+	c := subscribe(t, t.Context(), f.bus, bus.Subscription{Queue: f.name("a"), Prefetch: prefetch})
+	for i := range 4 * prefetch {
+		f.publish(t, &bus.Message{Body: fmt.Append(nil, i)})
+	}
+	var last *bus.Delivery
+	for i := range 4 * prefetch {
+		if i > 0 && i%prefetch == 0 {
+			select {
+			case d := <-c:
+				t.Fatalf("given %s with %d unacknowledged", d.Body, prefetch)
+			case <-time.After(50 * time.Millisecond):
+			}
+			if err := last.Ack(true); err != nil {
+				t.Fatal("ack:", err)
+			}
+		}
+		if last = next(t, c); string(last.Body) != fmt.Sprint(i) {
+			t.Fatalf("delivery %d is %s", i, last.Body)
+		}
+	}
+}
+
+// testExclusive lets a second consumer try: it is given nothing until the first
+// has gone.
+func testExclusive(t *testing.T, f *fixture) {
+	ctx, cancel := context.WithCancel(t.Context())
+	taken := make(chan struct{}, 1)
+	first := subscribe(t, ctx, f.bus, bus.Subscription{Queue: f.name("a"), Exclusive: true, Taken: func() { taken <- struct{}{} }})
+	select {
+	case <-taken:
+	case <-time.After(10 * time.Second):
+		t.Fatal("not taken up")
+	}
+	refused := make(chan error, 100)
+	second := subscribe(t, t.Context(), f.connect(t), bus.Subscription{
+		Queue: f.name("a"), Exclusive: true, Interrupted: func(err error) {
+			select {
+			case refused <- err:
+			default:
+			}
+		},
+	})
+	if f.cfg.QueueType != "quorum" { // whose second consumer waits without a word
+		select {
+		case <-refused:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the second was not refused")
+		}
+	}
+	f.publish(t, &bus.Message{Body: []byte("one")})
+	if err := next(t, first).Ack(false); err != nil {
+		t.Fatal("ack:", err)
+	}
+	select {
+	case d := <-second:
+		t.Errorf("the second was given %s", d.Body)
+	default:
+	}
+	cancel()
+	for range first {
+	}
+	f.publish(t, &bus.Message{Body: []byte("two")})
+	if d := next(t, second); string(d.Body) != "two" {
+		t.Errorf("the second was given %s", d.Body)
 	}
 }

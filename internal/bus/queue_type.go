@@ -2,9 +2,8 @@ package bus
 
 import "maps"
 
-// arguments of the queue as it is declared with a type. Quorum queues of
-// RabbitMQ 3 take drop-head alone, which is also the default: nothing needs to
-// be taken away.
+// arguments of the queue as it is declared with a type. A quorum queue knows no
+// exclusive consumer: a single active one takes its place, and others wait.
 func (q *Queue) arguments(queueType string) Args {
 	if queueType != quorum {
 		return q.Args // classic is what a queue without a type is
@@ -13,7 +12,7 @@ func (q *Queue) arguments(queueType string) Args {
 	if args == nil {
 		args = Args{}
 	}
-	args["x-queue-type"] = quorum
+	args["x-queue-type"], args["x-single-active-consumer"] = quorum, true
 	return args
 }
 
