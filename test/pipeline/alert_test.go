@@ -82,13 +82,15 @@ receivers:
 
 // TestRuleFiresAndResolves publishes a metric that crosses a threshold and falls
 // back: a webhook learns both, also through a SIGKILL in between, and once each.
-func TestRuleFiresAndResolves(t *testing.T) {
+func TestRuleFiresAndResolves(t *testing.T) { onEach(t, ruleFiresAndResolves) }
+
+func ruleFiresAndResolves(t *testing.T, url string) {
 	h, dir := newHook(t), t.TempDir()
 	rules, config := filepath.Join(dir, "orders.yml"), filepath.Join(dir, "alertmanager.yml")
 	write(t, rules, orderRules)
 	write(t, config, fmt.Sprintf(hookOnly, h.server.URL))
-	p := up(t, filepath.Join(dir, "data"), "--rules", rules, "--alertmanager-config", config)
-	b := connect(t, p.amqpURL())
+	p := upOn(t, url, filepath.Join(dir, "data"), "--rules", rules, "--alertmanager-config", config)
+	b := connect(t, p.busURL())
 
 	orders(t, b, 7)
 	crossed := time.Now()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"thump/internal/bus"
+	"thump/internal/bus/redis"
 	"thump/internal/telemetry"
 )
 
@@ -38,6 +39,7 @@ func connect(t *testing.T, url string) bus.Bus {
 	t.Helper()
 	b, err := bus.Open(bus.Config{URLs: []string{url}}, bus.Options{
 		Name: t.Name(), Topology: telemetry.Topology(), Logger: slog.New(slog.DiscardHandler),
+		Transports: []bus.Transport{redis.Transport()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,9 +90,11 @@ func (r *recorder) count() int {
 
 // TestKilledTenTimes kills the process while data flows: whatever was confirmed
 // is in history afterwards, once.
-func TestKilledTenTimes(t *testing.T) {
-	p := up(t, t.TempDir())
-	r := newRecorder(t, p.amqpURL())
+func TestKilledTenTimes(t *testing.T) { onEach(t, killedTenTimes) }
+
+func killedTenTimes(t *testing.T, url string) {
+	p := upOn(t, url, t.TempDir())
+	r := newRecorder(t, p.busURL())
 	for i := range 10 {
 		before := r.count()
 		eventually(t, 20*time.Second, "batches confirmed", func() error {

@@ -149,11 +149,20 @@ func eventually(t *testing.T, limit time.Duration, what string, try func() error
 type pipeline struct {
 	*daemon
 	data, http, amqp string
+	bus              string // the engine in the place of its own broker; "": its own
 	args             []string
 }
 
 func (p *pipeline) url() string     { return "http://" + p.http }
 func (p *pipeline) amqpURL() string { return "amqp://guest:guest@" + p.amqp + "/" }
+
+// busURL is where its messages pass.
+func (p *pipeline) busURL() string {
+	if p.bus != "" {
+		return p.bus
+	}
+	return p.amqpURL()
+}
 
 // up starts the whole pipeline in a folder and waits until it is ready.
 func up(t *testing.T, data string, args ...string) *pipeline {
