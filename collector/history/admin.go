@@ -2,6 +2,8 @@ package history
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
@@ -13,14 +15,27 @@ func (db *DB) CleanTombstones() error {
 }
 
 // Delete hides the samples of matching series from mint to maxt, Unix
-// milliseconds.
+// milliseconds. Of roll-ups it removes the windows that touch this time, at once.
 func (db *DB) Delete(ctx context.Context, mint, maxt int64, ms ...*labels.Matcher) error {
-	return db.use(func(g *generation) error { return g.tsdb.Delete(ctx, mint, maxt, ms...) })
+	db.tending.Lock()
+	defer db.tending.Unlock()
+	errs := []error{db.use(func(g *generation) error { return g.tsdb.Delete(ctx, mint, maxt, ms...) })}
+	for _, s := range db.shelves {
+		errs = append(errs, s.Delete(ctx, mint, maxt, ms...))
+	}
+	return errors.Join(errs...)
 }
 
-// Snapshot writes what is there now to dir, of the newest samples too if asked.
+// Snapshot writes what is there now to dir, of the newest samples too if asked,
+// as links to files that never change.
 func (db *DB) Snapshot(dir string, withHead bool) error {
-	return db.use(func(g *generation) error { return g.tsdb.Snapshot(dir, withHead) })
+	db.tending.Lock()
+	defer db.tending.Unlock()
+	errs := []error{db.use(func(g *generation) error { return g.tsdb.Snapshot(dir, withHead) })}
+	for i, s := range db.shelves {
+		errs = append(errs, s.Snapshot(filepath.Join(dir, shelfNames[i])))
+	}
+	return errors.Join(errs...)
 }
 
 // Stats counts series by a label's values.

@@ -14,6 +14,15 @@ type Config struct {
 	// RetentionSize is how many bytes the blocks may take; the oldest go first. 0,
 	// the default, sets no limit. The log of the last hours comes on top.
 	RetentionSize config.Bytes `yaml:"retention_size" flag:"history-retention-size" usage:"size that the blocks of samples may take, 0 for no limit"`
+	// Retention5m and Retention1h are how long roll-ups of five minutes and of an
+	// hour are kept; defaults 90 days and 3 years. 0 makes none; hours are made of
+	// five minutes.
+	Retention5m config.Duration `yaml:"retention_5m" flag:"history-retention-5m" usage:"how long roll-ups of 5 minutes are kept, 0 for none"`
+	Retention1h config.Duration `yaml:"retention_1h" flag:"history-retention-1h" usage:"how long roll-ups of an hour are kept, 0 for none"`
+	// RetentionSize5m and RetentionSize1h are how many bytes they may take; the
+	// oldest go first. 0, the default, sets no limit.
+	RetentionSize5m config.Bytes `yaml:"retention_size_5m" flag:"history-retention-size-5m" usage:"size that roll-ups of 5 minutes may take, 0 for no limit"`
+	RetentionSize1h config.Bytes `yaml:"retention_size_1h" flag:"history-retention-size-1h" usage:"size that roll-ups of an hour may take, 0 for no limit"`
 	// OutOfOrderWindow is how much older than the newest sample of all another may
 	// be; default 24 hours.
 	OutOfOrderWindow config.Duration `yaml:"out_of_order_window" flag:"history-out-of-order" usage:"how late a sample may come"`
@@ -34,6 +43,8 @@ func DefaultConfig() Config {
 	const day = 24 * time.Hour
 	return Config{
 		Retention:        config.Duration(15 * day),
+		Retention5m:      config.Duration(90 * day),
+		Retention1h:      config.Duration(3 * 365 * day),
 		OutOfOrderWindow: config.Duration(day),
 		MinFree:          256 << 20,
 		QueryTimeout:     config.Duration(2 * time.Minute),
@@ -47,7 +58,11 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Retention <= 0:
 		return errors.New("retention is not positive")
-	case c.RetentionSize < 0 || c.MinFree < 0:
+	case c.Retention5m < 0 || c.Retention1h < 0:
+		return errors.New("retention of roll-ups is negative")
+	case c.Retention1h > 0 && c.Retention5m == 0:
+		return errors.New("retention_1h without retention_5m: roll-ups of an hour are made of those of 5 minutes")
+	case c.RetentionSize < 0 || c.RetentionSize5m < 0 || c.RetentionSize1h < 0 || c.MinFree < 0:
 		return errors.New("a size is negative")
 	case c.OutOfOrderWindow < 0:
 		return errors.New("out_of_order_window is negative")

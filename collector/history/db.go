@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb"
 
+	"thump/collector/history/rollup"
 	"thump/internal/vfs"
 )
 
@@ -27,14 +29,19 @@ type Deps struct {
 }
 
 // DB is a TSDB with its query engine. Its methods may be called from any
-// goroutine. Lock order: appending, then mu.
+// goroutine. Lock order: tending, appending, mu.
 type DB struct {
 	// Static after construction.
-	cfg    Config
-	deps   Deps
-	lock   io.Closer // the folder is ours
-	engine *promql.Engine
+	cfg     Config
+	deps    Deps
+	lock    io.Closer // the folder is ours
+	engine  *promql.Engine
+	shelves []*rollup.Shelf // of roll-ups, the narrowest windows first
+	metrics *metrics
+	stop    context.CancelFunc // ends upkeep
+	upkeep  sync.WaitGroup
 
+	tending   sync.Mutex // held while roll-ups are made or deleted
 	appending sync.Mutex // held by Append, Sync, Restore and Close: one at a time
 
 	mu      sync.Mutex
@@ -55,26 +62,41 @@ func Open(cfg Config, deps Deps) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{cfg: cfg, deps: deps, lock: lock}
-	db.engine = newEngine(&db.cfg, &db.deps)
-	if err := db.openNext(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	db.metrics = newMetrics()
+	if err := db.open(); err != nil {
+		return nil, errors.Join(err, db.closeShelves(), lock.Close())
 	}
+	db.engine = newEngine(&db.cfg, &db.deps)
 	if err := deps.Registerer.Register(exporter{db}); err != nil {
 		return nil, errors.Join(fmt.Errorf("register metrics of history: %w", err), db.Close())
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	db.stop = stop
+	db.upkeep.Go(func() { db.tend(ctx) })
 	return db, nil
+}
+
+func (db *DB) open() error {
+	if err := db.openShelves(); err != nil {
+		return err
+	}
+	return db.openNext()
 }
 
 // Close waits for the queries that run and closes the TSDB. It is safe to call
 // it again.
 func (db *DB) Close() error {
+	if db.stop != nil {
+		db.stop()
+		db.upkeep.Wait()
+	}
 	db.appending.Lock()
 	defer db.appending.Unlock()
 	g := db.detach()
 	if g == nil {
 		return nil
 	}
-	err := errors.Join(db.engine.Close(), g.close(), db.lock.Close())
+	err := errors.Join(db.engine.Close(), g.close(), db.closeShelves(), db.lock.Close())
 	db.deps.Registerer.Unregister(exporter{db})
 	return err
 }
@@ -82,7 +104,7 @@ func (db *DB) Close() error {
 // openNext opens the TSDB and makes it the current generation. db.appending is
 // held, or nobody else knows db yet.
 func (db *DB) openNext() error {
-	g, err := openGeneration(&db.cfg, &db.deps)
+	g, err := openGeneration(&db.cfg, &db.deps, db.beyondRetention)
 	if err != nil {
 		return err
 	}
@@ -113,6 +135,7 @@ func (db *DB) detach() *generation {
 	db.current = nil
 	db.mu.Unlock()
 	if g != nil {
+		close(g.leaving)
 		g.users.Wait()
 	}
 	return g
@@ -133,6 +156,7 @@ func (e exporter) Collect(ch chan<- prometheus.Metric) {
 	}
 	defer g.release()
 	g.registry.Collect(ch)
+	e.db.collect(ch)
 }
 
 // Dir is the folder of the TSDB.

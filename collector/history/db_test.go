@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start is when the samples of the tests begin.
 var start = time.Now().Add(-time.Hour).Truncate(time.Second)
 
-func deps(t *testing.T, dir string) history.Deps {
+func deps(t testing.TB, dir string) history.Deps {
 	return history.Deps{Dir: dir, FS: vfs.OS{}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Registerer: prometheus.NewRegistry()}
 }
 

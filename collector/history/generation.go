@@ -35,15 +35,16 @@ type generation struct {
 	registry *prometheus.Registry
 	watched  map[string]prometheus.Collector // of the metrics named above
 
-	users sync.WaitGroup // who must let go before it is closed
+	users   sync.WaitGroup // who must let go before it is closed
+	leaving chan struct{}  // closed when they shall let go soon
 
 	// Guarded by DB.appending.
 	logs   []*segmentLog // what must be on disk for what was appended
 	broken bool          // a write failed: see the package comment
 }
 
-func openGeneration(cfg *Config, deps *Deps) (*generation, error) {
-	g, err := openTSDB(cfg, deps)
+func openGeneration(cfg *Config, deps *Deps, beyond tsdb.BlocksToDeleteFunc) (*generation, error) {
+	g, err := openTSDB(cfg, deps, beyond)
 	if err != nil {
 		return nil, err
 	}
@@ -56,13 +57,13 @@ func openGeneration(cfg *Config, deps *Deps) (*generation, error) {
 	if err := g.close(); err != nil {
 		return nil, err
 	}
-	return openTSDB(cfg, deps)
+	return openTSDB(cfg, deps, beyond)
 }
 
-func openTSDB(cfg *Config, deps *Deps) (*generation, error) {
-	g := &generation{stats: tsdb.NewDBStats(), registry: prometheus.NewRegistry(), watched: map[string]prometheus.Collector{}}
+func openTSDB(cfg *Config, deps *Deps, beyond tsdb.BlocksToDeleteFunc) (*generation, error) {
+	g := &generation{leaving: make(chan struct{}), stats: tsdb.NewDBStats(), registry: prometheus.NewRegistry(), watched: map[string]prometheus.Collector{}}
 	var err error
-	if g.tsdb, err = tsdb.Open(deps.Dir, logging.Library(deps.Logger), &spy{g.registry, g.watched}, options(cfg), g.stats); err != nil {
+	if g.tsdb, err = tsdb.Open(deps.Dir, logging.Library(deps.Logger), &spy{g.registry, g.watched}, options(cfg, beyond), g.stats); err != nil {
 		return nil, fmt.Errorf("open history in %s: %w", deps.Dir, err)
 	}
 	dirs := []string{"wal"}
@@ -84,18 +85,28 @@ func openTSDB(cfg *Config, deps *Deps) (*generation, error) {
 	return g, nil
 }
 
-func options(cfg *Config) *tsdb.Options {
+func options(cfg *Config, beyond tsdb.BlocksToDeleteFunc) *tsdb.Options {
 	o := tsdb.DefaultOptions() // isolation is on: without it ingest is at most 2% cheaper
 	o.NoLockfile = true        // Open has locked the folder, with a better error
 	o.WALCompression = compression.Snappy
 	o.RetentionDuration = cfg.Retention.D().Milliseconds()
 	o.MaxBytes = int64(cfg.RetentionSize)
+	o.BlocksToDelete = beyond
 	o.OutOfOrderTimeWindow = cfg.OutOfOrderWindow.D().Milliseconds()
 	// Blocks grow to a tenth of the retention, as in Prometheus, so that what
 	// retention takes away is at most that much too late.
 	const longest = 31 * 24 * time.Hour
 	o.MaxBlockDuration = max(o.MinBlockDuration, min(longest, cfg.Retention.D()/10).Milliseconds())
 	return o
+}
+
+// begins is the time of the oldest raw sample, in Unix milliseconds.
+func (g *generation) begins() int64 {
+	begins := g.tsdb.Head().MinTime()
+	for _, b := range g.tsdb.Blocks() {
+		begins = min(begins, b.MinTime())
+	}
+	return begins
 }
 
 func (g *generation) release() { g.users.Done() }

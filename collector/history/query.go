@@ -11,7 +11,10 @@ import (
 )
 
 // Engine answers PromQL; its queries take db as their storage.
-func (db *DB) Engine() *promql.Engine { return db.engine }
+func (db *DB) Engine() promql.QueryEngine { return engine{db.engine, db} }
+
+// lookback is how old the sample of an instant may be, as in Prometheus.
+const lookback = 5 * time.Minute
 
 func newEngine(cfg *Config, deps *Deps) *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
@@ -20,7 +23,7 @@ func newEngine(cfg *Config, deps *Deps) *promql.Engine {
 		MaxSamples:               cfg.QuerySamples,
 		Timeout:                  cfg.QueryTimeout.D(),
 		ActiveQueryTracker:       newGate(cfg.QueryConcurrency),
-		LookbackDelta:            5 * time.Minute, // as in Prometheus
+		LookbackDelta:            lookback,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		EnableAtModifier:         true,
 		EnableNegativeOffset:     true,
@@ -54,21 +57,8 @@ func (g gate) Delete(int) { <-g.slots }
 // Close implements io.Closer.
 func (gate) Close() error { return nil }
 
-// Querier implements storage.Queryable.
-func (db *DB) Querier(mint, maxt int64) (storage.Querier, error) {
-	g, err := db.acquire()
-	if err != nil {
-		return nil, err
-	}
-	q, err := g.tsdb.Querier(mint, maxt)
-	if err != nil {
-		g.release()
-		return nil, err
-	}
-	return &querier{Querier: q, release: sync.OnceFunc(g.release)}, nil
-}
-
-// ChunkQuerier implements storage.ChunkQueryable.
+// ChunkQuerier implements storage.ChunkQueryable, for remote read. It reads raw
+// samples only.
 func (db *DB) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
 	g, err := db.acquire()
 	if err != nil {
@@ -90,18 +80,6 @@ func (db *DB) ExemplarQuerier(ctx context.Context) (q storage.ExemplarQuerier, e
 		return err
 	})
 	return q, err
-}
-
-// querier keeps its generation open until it is closed.
-type querier struct {
-	storage.Querier
-	release func()
-}
-
-// Close implements storage.Querier.
-func (q *querier) Close() error {
-	defer q.release()
-	return q.Querier.Close()
 }
 
 // chunkQuerier keeps its generation open until it is closed.

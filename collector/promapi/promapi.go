@@ -50,7 +50,7 @@ type Storage interface {
 // Deps are what the API stands on.
 type Deps struct {
 	Storage    Storage
-	Engine     *promql.Engine
+	Engine     promql.QueryEngine
 	Metadata   scrape.MetricMetadataStore
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
