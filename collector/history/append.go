@@ -49,13 +49,13 @@ func (db *DB) Append(ctx context.Context, fill func(app storage.Appender, genera
 }
 
 func (g *generation) commit(app storage.Appender) error {
-	before := g.count(lateLogFailures)
+	before := g.lateFailures()
 	if err := app.Commit(); err != nil {
 		g.broken = true
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	// The TSDB only counts this one.
-	if g.count(lateLogFailures) != before {
+	if g.lateFailures() != before {
 		g.broken = true
 		return fmt.Errorf("%w of late samples", ErrBroken)
 	}

@@ -104,6 +104,9 @@ func (db *DB) Close() error {
 // openNext opens the TSDB and makes it the current generation. db.appending is
 // held, or nobody else knows db yet.
 func (db *DB) openNext() error {
+	if err := db.repair(); err != nil {
+		return fmt.Errorf("open history in %s: %w", db.deps.Dir, err)
+	}
 	g, err := openGeneration(&db.cfg, &db.deps, db.beyondRetention)
 	if err != nil {
 		return err

@@ -17,14 +17,9 @@ import (
 	"thump/internal/logging"
 )
 
-// Metrics by which the TSDB tells what it does not return as an error.
-const (
-	// corruptions counts repairs of a log at opening.
-	corruptions = "prometheus_tsdb_wal_corruptions_total"
-	// lateLogFailures counts out-of-order samples that Commit took into memory
-	// without having them in the log.
-	lateLogFailures = "prometheus_tsdb_out_of_order_wbl_writes_failed_total"
-)
+// lateLogFailures counts out-of-order samples that Commit took into memory
+// without having them in the log: the TSDB returns no error for this.
+const lateLogFailures = "prometheus_tsdb_out_of_order_wbl_writes_failed_total"
 
 // generation is one opening of the TSDB.
 type generation struct {
@@ -33,7 +28,7 @@ type generation struct {
 	tsdb     *tsdb.DB
 	stats    *tsdb.DBStats
 	registry *prometheus.Registry
-	watched  map[string]prometheus.Collector // of the metrics named above
+	watched  prometheus.Collector // lateLogFailures; nil if nothing may come late
 
 	users   sync.WaitGroup // who must let go before it is closed
 	leaving chan struct{}  // closed when they shall let go soon
@@ -43,27 +38,11 @@ type generation struct {
 	broken bool          // a write failed: see the package comment
 }
 
+// openGeneration opens a folder that was repaired.
 func openGeneration(cfg *Config, deps *Deps, beyond tsdb.BlocksToDeleteFunc) (*generation, error) {
-	g, err := openTSDB(cfg, deps, beyond)
-	if err != nil {
-		return nil, err
-	}
-	if g.count(corruptions) == 0 {
-		return g, nil
-	}
-	// The TSDB does not replay the out-of-order log after it had to repair the
-	// other one. The second time there is nothing to repair.
-	deps.Logger.Warn("history's log ended in a torn record; it was repaired, opening it again")
-	if err := g.close(); err != nil {
-		return nil, err
-	}
-	return openTSDB(cfg, deps, beyond)
-}
-
-func openTSDB(cfg *Config, deps *Deps, beyond tsdb.BlocksToDeleteFunc) (*generation, error) {
-	g := &generation{leaving: make(chan struct{}), stats: tsdb.NewDBStats(), registry: prometheus.NewRegistry(), watched: map[string]prometheus.Collector{}}
+	g := &generation{leaving: make(chan struct{}), stats: tsdb.NewDBStats(), registry: prometheus.NewRegistry()}
 	var err error
-	if g.tsdb, err = tsdb.Open(deps.Dir, logging.Library(deps.Logger), &spy{g.registry, g.watched}, options(cfg, beyond), g.stats); err != nil {
+	if g.tsdb, err = tsdb.Open(deps.Dir, logging.Library(deps.Logger), &spy{g.registry, &g.watched}, options(cfg, beyond), g.stats); err != nil {
 		return nil, fmt.Errorf("open history in %s: %w", deps.Dir, err)
 	}
 	dirs := []string{"wal"}
@@ -77,10 +56,8 @@ func openTSDB(cfg *Config, deps *Deps, beyond tsdb.BlocksToDeleteFunc) (*generat
 		}
 		g.logs = append(g.logs, l)
 	}
-	for _, name := range []string{corruptions, lateLogFailures} {
-		if g.watched[name] == nil && (name == corruptions || cfg.OutOfOrderWindow > 0) {
-			return nil, errors.Join(fmt.Errorf("open history: the TSDB has no metric %s", name), g.close())
-		}
+	if g.watched == nil && cfg.OutOfOrderWindow > 0 {
+		return nil, errors.Join(fmt.Errorf("open history: the TSDB has no metric %s", lateLogFailures), g.close())
 	}
 	return g, nil
 }
@@ -122,14 +99,13 @@ func (g *generation) close() error {
 	return nil
 }
 
-// count reads one of the watched counters.
-func (g *generation) count(name string) float64 {
-	c := g.watched[name]
-	if c == nil {
+// lateFailures reads the watched counter.
+func (g *generation) lateFailures() float64 {
+	if g.watched == nil {
 		return 0
 	}
 	ch := make(chan prometheus.Metric, 1)
-	c.Collect(ch)
+	g.watched.Collect(ch)
 	var m dto.Metric
 	if err := (<-ch).Write(&m); err != nil {
 		return 0
@@ -137,10 +113,10 @@ func (g *generation) count(name string) float64 {
 	return m.GetCounter().GetValue()
 }
 
-// spy is a registerer that remembers the collectors of the watched metrics.
+// spy is a registerer that remembers the collector of lateLogFailures.
 type spy struct {
 	prometheus.Registerer
-	seen map[string]prometheus.Collector
+	seen *prometheus.Collector
 }
 
 // Register implements prometheus.Registerer.
@@ -151,10 +127,8 @@ func (s *spy) Register(c prometheus.Collector) error {
 		c.Describe(descs)
 	}()
 	for d := range descs {
-		for _, name := range []string{corruptions, lateLogFailures} {
-			if strings.Contains(d.String(), `fqName: "`+name+`"`) {
-				s.seen[name] = c
-			}
+		if strings.Contains(d.String(), `fqName: "`+lateLogFailures+`"`) {
+			*s.seen = c
 		}
 	}
 	return s.Registerer.Register(c)

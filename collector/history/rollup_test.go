@@ -247,6 +247,18 @@ func TestRollupsAreRead(t *testing.T) {
 	}
 }
 
+// until polls a condition.
+func until(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within two minutes: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func blocksIn(t testing.TB, db *history.DB, shelf string) (dirs []string) {
 	t.Helper()
 	dirs, err := filepath.Glob(filepath.Join(db.Dir(), shelf, strings.Repeat("[0-9A-Z]", 26)))

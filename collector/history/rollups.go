@@ -224,7 +224,7 @@ func newMetrics() *metrics {
 		rollupFailures: counter("rollup_failures_total", "Attempts to roll up that failed and are made again."),
 		rollupSeconds:  counter("rollup_seconds_total", "Time spent on roll-ups."),
 		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thump_history_set_aside_total", Help: "What could not be read and was moved to the folder corrupt, by kind: block, log.",
+			Name: "thump_history_set_aside_total", Help: "What could not be read and was moved to the folder corrupt, by kind: block, log, meta, tombstones.",
 		}, []string{"kind"}),
 		until: prometheus.NewDesc("thump_history_rollup_until_seconds", "Time up to which roll-ups are made.", []string{"width"}, nil),
 		bytes: prometheus.NewDesc("thump_history_rollup_bytes", "Size of the roll-ups.", []string{"width"}, nil),
