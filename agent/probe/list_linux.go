@@ -10,6 +10,7 @@ var onlyHere = []entry{
 	{"tcp", newTCP, true},
 	{"processes", newProcesses, true},
 	{"top", newTop, true},
+	{"systemd", newSystemd, true},
 }
 
 // elsewhere names the probes that other systems have.

@@ -6,4 +6,4 @@ package probe
 var onlyHere []entry
 
 // elsewhere names the probes that other systems have.
-var elsewhere = []string{"pressure", "netstat", "system", "raid", "hardware", "tcp", "processes", "top"}
+var elsewhere = []string{"pressure", "netstat", "system", "raid", "hardware", "tcp", "processes", "top", "systemd"}
