@@ -116,7 +116,9 @@ func newWorld(t *testing.T) *world {
 	w.broker = func() *daemon {
 		return launch(t, "thump", "broker", "--data-dir", dir, "--amqp", a[0], "--http", a[1], "--management", a[3])
 	}
-	w.collector = func() *daemon { return launch(t, "thump", "collector", "--data-dir", dir, "--bus", url, "--http", a[2]) }
+	w.collector = func() *daemon {
+		return launch(t, "thump", "collector", "--data-dir", dir, "--bus", url, "--http", a[2])
+	}
 	w.b, w.c = w.broker(), w.collector()
 	program := filepath.Join(dir, "count")
 	write(t, program, counter)
