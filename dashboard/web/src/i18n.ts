@@ -31,7 +31,7 @@ const texts = {
   up: ['Up', '在线'],
   stale: ['Stale', '数据过期'],
   waiting: ['Waiting', '等待中'],
-  filter: ['Filter hosts', '筛选主机'],
+  filter: ['Filter hosts: name, group=, site=…', '筛选主机：名称、group=、site=…'],
   sortBy: ['Sort by', '排序'],
   shown: ['{n} of {all}', '{n} / {all}'],
   noMatch: ['No host matches “{q}”.', '没有与“{q}”匹配的主机。'],
@@ -235,6 +235,9 @@ const texts = {
   messagesPerSecond: ['messages per second', '消息/秒'],
   diskFree: ['{size} of disk free', '磁盘剩余 {size}'],
   connectionsN: ['{n} connections', '{n} 个连接'],
+  tiles: ['Tiles', '卡片'],
+  heat: ['Heat map', '热力图'],
+  heatBy: ['Colour by', '着色依据'],
   skip: ['Skip to content', '跳到内容'],
 } as const satisfies Record<string, readonly [string, string]>;
 

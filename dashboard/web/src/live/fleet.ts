@@ -61,6 +61,7 @@ function unheard(host: KnownHost): FleetHost {
  */
 export class Fleet {
   private readonly hosts = new Map<string, FleetHost>();
+  private labels = new Map<string, Record<string, string>>(); // that agents have said
   private readonly rows = new Map<string, Set<() => void>>();
   private readonly all = new Set<() => void>();
   private readonly dirty = new Set<string>();
@@ -80,6 +81,8 @@ export class Fleet {
   get(name: string): FleetHost | undefined {
     return this.hosts.get(name);
   }
+
+  labelsOf = (name: string): Record<string, string> => this.labels.get(name) ?? {};
 
   /** Whether the first snapshot has come. */
   ready(): boolean {
@@ -111,6 +114,7 @@ export class Fleet {
     for (const host of this.hosts.values()) {
       if (!host.heard && !named.has(host.name)) this.hosts.delete(host.name);
     }
+    this.labels = new Map(known.map((h) => [h.name, h.agent?.labels ?? {}]));
     for (const host of known) {
       if (!this.hosts.get(host.name)?.heard) this.set(unheard(host));
     }

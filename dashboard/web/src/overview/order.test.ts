@@ -24,6 +24,7 @@ function host(name: string, rest: Partial<FleetHost> = {}): FleetHost {
 }
 
 const names = (hosts: FleetHost[]) => hosts.map((h) => h.name);
+const labelsOf = (name: string): Record<string, string> => (name === 'db01' ? { site: 'fra1' } : {});
 const none = new Map<string, number>();
 
 describe('order', () => {
@@ -53,5 +54,8 @@ describe('filter', () => {
     ['silent', ['db01']],
     ['01 data', ['db01']],
     ['web silent', []],
-  ])('%s', (filter, want) => expect(names(filtered(hosts(), filter))).toEqual(want));
+    ['group=web', ['web01']],
+    ['state=silent site=fra', ['db01']],
+    ['site=ams', []],
+  ])('%s', (filter, want) => expect(names(filtered(hosts(), filter, labelsOf))).toEqual(want));
 });

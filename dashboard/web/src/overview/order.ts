@@ -57,12 +57,16 @@ export function sorted(hosts: FleetHost[], { column, descending }: Order, alerts
   });
 }
 
-/** Hosts in whose name, group or state every word of the filter occurs. */
-export function filtered(hosts: FleetHost[], filter: string): FleetHost[] {
+/**
+ * Hosts in whose name, group, state or labels every word of the filter occurs:
+ * web, silent, group=web, state=up, site=fra1.
+ */
+export function filtered(hosts: FleetHost[], filter: string, labelsOf: (name: string) => Record<string, string>): FleetHost[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return hosts;
   return hosts.filter((h) => {
-    const text = `${h.name} ${h.group} ${h.silent ? 'silent' : 'up'}`.toLowerCase();
+    const labels = Object.entries(labelsOf(h.name)).map(([k, v]) => `${k}=${v}`);
+    const text = [h.name, `group=${h.group}`, `state=${h.silent ? 'silent' : 'up'}`, ...labels].join(' ').toLowerCase();
     return words.every((w) => text.includes(w));
   });
 }

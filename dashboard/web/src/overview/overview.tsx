@@ -1,4 +1,5 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Button, SegmentedControl, Skeleton } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { AlertList, useAlerts } from '../alerts';
 import { knownHosts } from '../api';
@@ -11,9 +12,11 @@ import { fleet, useFleet, type FleetHost } from '../live/fleet';
 import { usePoll } from '../live/poll';
 import { follow } from '../live/stream';
 import { useQuery } from '../route';
+import { HeatMap } from './heat';
 import { filtered, orderOf, orderText, sorted, type Order } from './order';
 import { HostTable, OrderSelect } from './table';
 import { Totals, type Pulses } from './totals';
+import { heatOf, heats, viewOf, views, type View } from './view';
 
 const knownEvery = 15_000;
 /** Rows change places this often only, so that one can follow them. */
@@ -76,6 +79,7 @@ function Hosts({ hosts, alerts }: { hosts: FleetHost[]; alerts: ReadonlyMap<stri
   const [query, change] = useQuery();
   const filter = query.get('q') ?? '';
   const order = orderOf(query.get('sort'));
+  const view = viewOf(query.get('view'));
   const onOrder = (o: Order) => change({ sort: orderText(o) });
   const onFilter = (q: string) => change({ q: q || null });
   const shown = useShown(hosts, filter, order, alerts);
@@ -88,21 +92,61 @@ function Hosts({ hosts, alerts }: { hosts: FleetHost[]; alerts: ReadonlyMap<stri
         <span className="dim num" data-testid="host-count">
           {t('shown', { n: shown.length, all: hosts.length })}
         </span>
+        <ViewSwitch view={view} onView={(v) => change({ view: v === 'table' ? null : v })} />
+        {view === 'heat' && (
+          <SegmentedControl
+            aria-label={t('heatBy')}
+            data-testid="heat-by"
+            size="sm"
+            value={heatOf(query.get('heat'))}
+            onChange={(h) => change({ heat: h === 'cpu' ? null : h })}
+            data={heats.map((h) => ({ value: h, label: t(h) }))}
+          />
+        )}
         <FilterInput value={filter} onChange={onFilter} />
-        <OrderSelect order={order} onOrder={onOrder} />
+        {view !== 'heat' && <OrderSelect order={order} onOrder={onOrder} always={view === 'tiles'} />}
       </div>
       {shown.length === 0 ? (
-        <div className="panel empty">
-          <p>{t('noMatch', { q: filter })}</p>
-          <Button variant="light" onClick={() => onFilter('')}>
-            {t('clearFilter')}
-          </Button>
-        </div>
+        <NoMatch filter={filter} onClear={() => onFilter('')} />
+      ) : view === 'heat' ? (
+        <HeatMap hosts={shown} alerts={alerts} heat={heatOf(query.get('heat'))} />
       ) : (
-        <HostTable hosts={shown} alerts={alerts} order={order} onOrder={onOrder} />
+        <Rows hosts={shown} alerts={alerts} order={order} onOrder={onOrder} tiles={view === 'tiles'} />
       )}
     </section>
   );
+}
+
+function ViewSwitch({ view, onView }: { view: View; onView: (view: View) => void }) {
+  const { t } = useLocale();
+  return (
+    <SegmentedControl
+      aria-label={t('view')}
+      data-testid="host-view"
+      size="sm"
+      value={view}
+      onChange={(v) => onView(viewOf(v))}
+      data={views.map((v) => ({ value: v, label: t(v) }))}
+    />
+  );
+}
+
+function NoMatch({ filter, onClear }: { filter: string; onClear: () => void }) {
+  const { t } = useLocale();
+  return (
+    <div className="panel empty">
+      <p>{t('noMatch', { q: filter })}</p>
+      <Button variant="light" onClick={onClear}>
+        {t('clearFilter')}
+      </Button>
+    </div>
+  );
+}
+
+/** The table; as cards where somebody wants tiles or the screen has no room for columns. */
+function Rows({ tiles, ...rest }: Omit<Parameters<typeof HostTable>[0], 'cards'> & { tiles: boolean }) {
+  const narrow = useMediaQuery('(width <= 760px)', false, { getInitialValueInEffect: false });
+  return <HostTable {...rest} cards={tiles || narrow} />;
 }
 
 /** The hosts to show, put in order when something is asked for or added, and else every few seconds. */
@@ -112,7 +156,7 @@ function useShown(hosts: FleetHost[], filter: string, order: Order, alerts: Read
   latest.current = { hosts, alerts };
   const { column, descending } = order;
   return useMemo(
-    () => sorted(filtered([...latest.current.hosts], filter), { column, descending }, latest.current.alerts),
+    () => sorted(filtered([...latest.current.hosts], filter, fleet.labelsOf), { column, descending }, latest.current.alerts),
     [filter, column, descending, hosts.length, epoch],
   );
 }

@@ -25,13 +25,15 @@ interface TableProps {
   alerts: ReadonlyMap<string, number>;
   order: Order;
   onOrder: (order: Order) => void;
+  /** Cards instead of rows. */
+  cards: boolean;
 }
 
 /** The hosts. The roles are said since the layout of a grid takes them from the elements. */
-export function HostTable({ hosts, alerts, order, onOrder }: TableProps) {
+export function HostTable({ hosts, alerts, order, onOrder, cards }: TableProps) {
   const { t } = useLocale();
   return (
-    <table role="table" className="hosts panel" aria-label={t('hosts')} data-many={hosts.length > many || undefined}>
+    <table role="table" className="hosts panel" aria-label={t('hosts')} data-many={hosts.length > many || undefined} data-cards={cards || undefined}>
       <thead role="rowgroup">
         <tr role="row" className="row head">
           {columns.map((c) => (
@@ -76,11 +78,11 @@ function Head({ column, order, onOrder }: { column: Column; order: Order; onOrde
 }
 
 /** The order, where there is no head to click on. */
-export function OrderSelect({ order, onOrder }: Pick<TableProps, 'order' | 'onOrder'>) {
+export function OrderSelect({ order, onOrder, always }: Pick<TableProps, 'order' | 'onOrder'> & { always: boolean }) {
   const { t } = useLocale();
   return (
     <NativeSelect
-      className="order-select"
+      className={always ? 'order-select always' : 'order-select'}
       aria-label={t('sortBy')}
       data-testid="order-select"
       value={order.column}
