@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"thump/collector/forward"
 	"thump/collector/history"
 	"thump/collector/promapi"
 	"thump/collector/receive"
@@ -42,8 +43,10 @@ type Collector struct {
 	hosts   *hosts
 	ingest  *ingest
 	receive *receive.Receiver
+	forward *forward.Forwarder
 	handler http.Handler
 
+	refusals  *refusals
 	steering  *steering
 	inventory inventoryFile
 }
@@ -64,14 +67,18 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, err
 	}
 	c := &Collector{bus: deps.Bus, log: deps.Logger, db: db, inventory: newInventoryFile(deps.FS, cfg.DataDir)}
-	c.hosts = newHosts(time.Now())
+	c.hosts, c.refusals = newHosts(time.Now()), newRefusals()
 	m := newMetrics(registerer, c.hosts)
 	if err := c.openFleet(&cfg, &deps, m, registerer); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	families := newFamilies()
-	c.ingest = newIngest(db, c.hosts, families, m, deps.Logger)
+	c.ingest = newIngest(db, c.hosts, c.refusals, families, m, cfg.Limits, deps.Logger)
 	c.receive, err = receive.New(cfg.Receive, receive.Deps{Bus: deps.Bus, Logger: deps.Logger, Registerer: registerer})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	c.forward, err = forward.New(cfg.Forward, forward.Deps{Dir: db.Dir(), FS: deps.FS, Logger: deps.Logger, Registerer: registerer})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -105,13 +112,15 @@ func (c *Collector) openFleet(cfg *Config, deps *Deps, m *metrics, r prometheus.
 	return nil
 }
 
-// Reload reads the folder of templates again. With an error the old ones stay.
+// Reload reads the folder of templates, and what to forward, again. What has an
+// error stays as it was.
 func (c *Collector) Reload() error {
+	forward := c.forward.Reload()
 	if err := c.steering.folder.Reload(); err != nil {
-		return fmt.Errorf("templates: %w", err)
+		return errors.Join(forward, fmt.Errorf("templates: %w", err))
 	}
 	c.steering.change()
-	return nil
+	return forward
 }
 
 // gatherer reads what r registers, if it can tell.
@@ -149,6 +158,8 @@ func (c *Collector) run(ctx context.Context) error {
 	g.Go(func() error { return c.saveInventory(ctx) })
 	g.Go(func() error { return c.ingest.run(ctx, deliveries) })
 	g.Go(func() error { return c.watch(ctx) })
+	g.Go(func() error { return c.forward.Run(ctx) })
+	g.Go(func() error { return c.tellRefusals(ctx) })
 	g.Go(func() error { return c.receive.Run(ctx) })
 	return g.Wait()
 }

@@ -22,18 +22,28 @@ type Config struct {
 
 	history.Config `yaml:",inline"`
 
+	// Forward is a file with the key remote_write of prometheus.yml: who is sent
+	// all that history takes. Default "": nobody.
+	Forward string `yaml:"forward" flag:"forward" usage:"file with remote_write of prometheus.yml: who is sent all that history takes"`
+
+	// Limits of what one host may bring.
+	Limits Limits `yaml:"limits"`
+
 	Receive receive.Config `yaml:"receive"`
 }
 
 // DefaultConfig is the configuration of someone who says nothing.
 func DefaultConfig() Config {
-	return Config{Config: history.DefaultConfig(), Receive: receive.DefaultConfig()}
+	return Config{Config: history.DefaultConfig(), Limits: DefaultLimits(), Receive: receive.DefaultConfig()}
 }
 
 // Validate says what is wrong with the configuration.
 func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		return errors.New("no data folder")
+	}
+	if err := c.Limits.Validate(); err != nil {
+		return err
 	}
 	return c.Config.Validate()
 }

@@ -21,8 +21,24 @@ type host struct {
 	LastSeen        time.Time `json:"last_seen"`
 	Silent          bool      `json:"silent"`
 	LagSeconds      float64   `json:"lag_seconds"` // age of its newest message when it was stored
+	// What of it history does not take, of late; nil if there is nothing.
+	Refused *refusedShown `json:"refused,omitempty"`
 	// What its agent has said of itself; nil if it has not, such as a script.
 	Agent *agent `json:"agent,omitempty"`
+}
+
+// refusedShown is what was refused of a host.
+type refusedShown struct {
+	Samples map[string]uint64 `json:"samples"` // by reason, since the collector's start
+	Last    time.Time         `json:"last"`
+}
+
+func (c *Collector) refusedOf(host string) *refusedShown {
+	r := c.refusals.of(host)
+	if r == nil {
+		return nil
+	}
+	return &refusedShown{r.samples, r.last.UTC()}
 }
 
 // agent is what an agent says of itself.
@@ -79,7 +95,9 @@ func (c *Collector) registerFleet(mux *http.ServeMux) {
 func (c *Collector) serveHosts(w http.ResponseWriter, _ *http.Request) {
 	answer := []host{}
 	for _, s := range c.hosts.states() {
-		answer = append(answer, shown(&s))
+		h := shown(&s)
+		h.Refused = c.refusedOf(s.Name)
+		answer = append(answer, h)
 	}
 	writeJSON(w, http.StatusOK, answer)
 }
@@ -98,6 +116,7 @@ func (c *Collector) serveRetire(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.hosts.retire(name, now)
+	c.refusals.forget(name)
 	// On disk before the answer: a retired host does not come back by a restart.
 	if err := c.inventory.write(c.hosts.keep(now)); err != nil {
 		c.log.Error("inventory not kept", "err", err)

@@ -29,11 +29,12 @@ const (
 // to the goroutine of run.
 type ingest struct {
 	// Static after construction.
-	db      *history.DB
-	hosts   *hosts
-	metrics *metrics
-	log     *slog.Logger
-	scribe  *scribe
+	db       *history.DB
+	hosts    *hosts
+	refusals *refusals
+	metrics  *metrics
+	log      *slog.Logger
+	scribe   *scribe
 
 	stuck atomic.Bool // history takes nothing at the moment
 
@@ -41,8 +42,8 @@ type ingest struct {
 	committed int             // how many of them are committed
 }
 
-func newIngest(db *history.DB, h *hosts, f *families, m *metrics, log *slog.Logger) *ingest {
-	return &ingest{db: db, hosts: h, metrics: m, log: log, scribe: newScribe(f, m, log)}
+func newIngest(db *history.DB, h *hosts, r *refusals, f *families, m *metrics, l Limits, log *slog.Logger) *ingest {
+	return &ingest{db: db, hosts: h, refusals: r, metrics: m, log: log, scribe: newScribe(f, m, l, log)}
 }
 
 // run ends when the subscription does.
@@ -125,18 +126,19 @@ func (in *ingest) commit(ctx context.Context) error {
 	now := time.Now()
 	in.metrics.commits.Observe(now.Sub(began).Seconds())
 	in.scribe.report()
+	in.note(batch[:n], now)
 	kept := in.reject(batch[:n])
-	in.note(batch[:kept], now)
 	in.unsettled = slices.Delete(in.unsettled, in.committed+kept, in.committed+n)
 	in.committed += kept
 	return nil
 }
 
-// reject hands what the scribe could not decode to the dead-letter queue, and
-// moves the others to the front; it returns how many they are.
+// reject hands what cannot be taken, or not all of it, to the dead-letter queue,
+// and moves the others to the front; it returns how many they are. The part that
+// was taken is synced with the next of the others.
 func (in *ingest) reject(batch []*bus.Delivery) (kept int) {
 	for i, d := range batch {
-		if in.scribe.unreadable[i] == "" {
+		if !in.scribe.verdicts[i].rejected() {
 			batch[kept] = d
 			kept++
 			continue
@@ -148,14 +150,19 @@ func (in *ingest) reject(batch []*bus.Delivery) (kept int) {
 	return kept
 }
 
-// note takes what stored messages tell of their hosts.
-func (in *ingest) note(stored []*bus.Delivery, now time.Time) {
-	for _, d := range stored {
+// note takes what messages tell of their hosts, if they could be decoded.
+func (in *ingest) note(batch []*bus.Delivery, now time.Time) {
+	for i, d := range batch {
+		v := &in.scribe.verdicts[i]
+		if v.refused != nil {
+			in.refusals.add(&v.origin, v.refused, now)
+		}
+		if v.unreadable != "" {
+			continue
+		}
 		in.hosts.arrived(&d.Message, now)
-	}
-	if len(stored) > 0 {
-		if last := stored[len(stored)-1]; !last.Time.IsZero() {
-			in.metrics.lag.Set(now.Sub(last.Time).Seconds())
+		if !d.Time.IsZero() {
+			in.metrics.lag.Set(now.Sub(d.Time).Seconds())
 		}
 	}
 }

@@ -43,6 +43,21 @@ func newMetrics(r prometheus.Registerer, h *hosts) *metrics {
 	return m
 }
 
+// judged counts what is not taken of a message.
+func (m *metrics) judged(v *verdict) {
+	for reason, n := range v.refused {
+		m.rejectedSamples.WithLabelValues(reason).Add(float64(n))
+	}
+	switch {
+	case v.unreadable != "":
+		m.messages.Inc()
+		m.rejectedMessages.WithLabelValues(v.unreadable).Inc()
+	case v.rejected():
+		m.messages.Inc()
+		m.rejectedMessages.WithLabelValues("partly_refused").Inc()
+	}
+}
+
 const prefix = "thump_collector_"
 
 func counter(name, help string) prometheus.CounterOpts {

@@ -76,9 +76,11 @@ remote_write: [{url: "%s/api/v1/write", queue_config: {batch_send_deadline: 100m
 		_ = p.Process.Kill()
 		_ = p.Wait()
 	})
-	until(t, func() bool { return value(t, c, `count_over_time(up{job="self"}[1m]) > 5`) != "" })
+	until(t, func() bool { return valueAt(t, c, `count_over_time(up{job="self"}[1m]) > 5`, time.Now()) != "" })
 	end := time.Now().Unix()
-	until(t, func() bool { return value(t, c, fmt.Sprintf(`timestamp(up{job="self"}) > %d`, end)) != "" })
+	until(t, func() bool {
+		return valueAt(t, c, fmt.Sprintf(`timestamp(up{job="self"}) > %d`, end), time.Now()) != ""
+	})
 	for _, expr := range []string{
 		`count({job="self"})`, `sum(count_over_time(up[1m]))`, `sum(sum_over_time(prometheus_tsdb_head_samples_appended_total[1m]))`,
 		`count(prometheus_http_request_duration_seconds_bucket)`,
@@ -123,6 +125,6 @@ func TestTelegraf(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for expr, want := range map[string]string{`cpu_usage_idle{host="tg01"}`: "97.25", `cpu_used`: "3", `heat`: "1.5"} {
-		until(t, func() bool { return value(t, c, expr) == want })
+		until(t, func() bool { return valueAt(t, c, expr, time.Now()) == want })
 	}
 }

@@ -31,6 +31,8 @@ export interface KnownHost {
   silent: boolean;
   /** Age of its newest message when it was stored. */
   lag_seconds: number;
+  /** What of it history does not take, of late; absent if there is nothing. */
+  refused?: { samples: Record<string, number>; last: string };
   /** What its agent says of itself; absent if it has not, such as a script. */
   agent?: Agent;
 }

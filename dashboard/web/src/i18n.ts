@@ -155,6 +155,7 @@ const texts = {
   batches: ['{n} batches', '{n} 批'],
   dropped: ['{n} dropped', '丢弃 {n}'],
   refused: ['Refused', '拒绝'],
+  overLimit: ['samples refused', '样本被拒绝'],
   refusedBy: ['What {name} refused', '{name} 拒绝的内容'],
   line: ['line {n}', '第 {n} 行'],
   noAgent: ['no agent', '无 Agent'],

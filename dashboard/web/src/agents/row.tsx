@@ -24,6 +24,7 @@ export function AgentRow({ host, onRetire }: { host: KnownHost; onRetire: (name:
           <Link href={hostPath(name)} className="agent-name">
             {name}
           </Link>
+          <OverLimit host={host} />
         </th>
         <Cell name="groups">{agent?.groups.join(', ') || host.group || unknown}</Cell>
         <Cell name="version">{agent ? <Version agent={agent} /> : <span className="dim">{t('noAgent')}</span>}</Cell>
@@ -69,6 +70,23 @@ export function AgentRow({ host, onRetire }: { host: KnownHost; onRetire: (name:
         </tr>
       )}
     </>
+  );
+}
+
+/** For how long a refusal of history is shown, in milliseconds. */
+const refusedShown = 300_000;
+
+/** A mark while history refuses something of the host. */
+function OverLimit({ host }: { host: KnownHost }) {
+  const { t } = useLocale();
+  const now = useNow(5);
+  const { refused } = host;
+  if (!refused || now - Date.parse(refused.last) > refusedShown) return null;
+  const reasons = Object.entries(refused.samples).map(([reason, n]) => `${reason} ${n}`);
+  return (
+    <span className="differs" data-testid="over-limit" title={reasons.join(', ')}>
+      {t('overLimit')}
+    </span>
   );
 }
 
