@@ -16,8 +16,12 @@ import (
 // in the broker. Whatever is not listed may import nothing of ours.
 var allowed = map[string][]string{
 	"agent":              {"agent", "internal/bus", "internal/config", "internal/control", "internal/record", "internal/telemetry", "internal/vfs"},
-	"agent/check":        {"agent/exposition", "agent/probe", "internal/bus", "internal/config", "internal/telemetry"},
+	"agent/check":        {"agent/child", "agent/exposition", "agent/probe", "internal/bus", "internal/config", "internal/telemetry"},
+	"agent/child":        {},
+	"agent/command":      {"agent/child", "internal/bus", "internal/config", "internal/control", "internal/telemetry", "internal/vfs"},
 	"agent/exposition":   {"internal/telemetry"},
+	"agent/join":         {"internal/bus", "internal/control", "internal/telemetry", "internal/vfs"},
+	"agent/service":      {"internal/vfs"},
 	"agent/probe":        {"agent/exposition", "internal/telemetry"},
 	"agent/spool":        {"internal/bus", "internal/record", "internal/vfs"},
 	"alerting":           {"alerting", "configs", "internal/bus", "internal/config", "internal/control", "internal/formats", "internal/logging", "internal/roster", "internal/telemetry", "internal/vfs"},
@@ -40,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/bus":       {}, // programs name the transports besides AMQP
 	"internal/bus/redis": {"internal/bus"},
 	"internal/config":    {},
+	"internal/enrolment": {"internal/bus", "internal/config", "internal/control", "internal/process", "internal/telemetry", "internal/vfs"},
 	"internal/formats":   {"internal/bus", "internal/telemetry"},
 	"internal/control":   {"internal/bus", "internal/config", "internal/telemetry"},
 	"internal/logging":   {},
@@ -51,7 +56,7 @@ var allowed = map[string][]string{
 	"internal/vfs":       {"internal/vfs"},
 
 	"cmd/thump":       {"agent", "alerting", "broker", "collector", "configs", "dashboard", "internal"},
-	"cmd/thump-agent": {"agent", "internal/bus", "internal/config", "internal/logging", "internal/process", "internal/telemetry"},
+	"cmd/thump-agent": {"agent", "configs", "internal/bus", "internal/config", "internal/logging", "internal/process", "internal/telemetry"},
 	"test":            {"agent", "alerting", "broker", "collector", "configs", "dashboard", "internal", "test"},
 }
 

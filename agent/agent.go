@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"thump/agent/command"
 	"thump/agent/probe"
 	"thump/agent/spool"
 	"thump/internal/bus"
@@ -54,11 +56,17 @@ func newAgent(cfg Config, deps Deps, fs vfs.FS, probes []probe.Probe) (*Agent, e
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
+	commands, err := command.New(cfg.Commands, command.Deps{
+		Bus: deps.Bus, Logger: deps.Logger, FS: fs, Dir: cfg.DataDir, Host: cfg.Host, Groups: cfg.groups(),
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("agent: %w", err), sp.Close())
+	}
 	m := newMetrics(deps.Registerer, sp.Stats)
 	a := &Agent{log: deps.Logger, spool: sp}
 	a.publisher = newPublisher(deps.Bus, sp, cfg.BacklogRate, deps.Logger, m)
 	c := newCrew(&cfg, newOutbox(&cfg, sp, a.publisher), deps.Logger, m)
-	a.follower = newFollower(&cfg, &deps, fs, c, sp.Stats)
+	a.follower = newFollower(&cfg, &deps, fs, c, commands, sp.Stats)
 	own := &self{version: deps.Version, stats: sp.Stats, skipped: m.allSkipped.Load, applied: a.follower.applied}
 	a.follower.tools = newToolbox(&cfg, append(probes, own))
 	return a, nil

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"thump/agent/command"
 	"thump/agent/spool"
 	"thump/agent/template"
 	"thump/internal/config"
@@ -33,6 +34,8 @@ type Config struct {
 	// paths, and before one of them the user that it may run as, if not the agent's
 	// own: nagios:/usr/lib/nagios/plugins/*. Default none.
 	Exec []string `yaml:"exec" flag:"exec" usage:"programs that checks may run, /usr/lib/nagios/plugins/* or user:/path, by comma"`
+	// Commands says which remote commands run; default none.
+	Commands command.Config `yaml:"commands"`
 	// TemplateFrom says whose template holds: server, the default, or file, which is Template.
 	TemplateFrom string `yaml:"template_from" flag:"template-from" usage:"whose template holds: server or file"`
 	// Template says which probes run and how often, until a server has given another.
@@ -47,7 +50,8 @@ const (
 
 // DefaultConfig is an agent of group "default" under its host's own name.
 func DefaultConfig() Config {
-	return Config{Group: "default", SpoolSize: 256 << 20, BacklogRate: 50, TemplateFrom: fromServer, Template: template.Default()}
+	return Config{Group: "default", SpoolSize: 256 << 20, BacklogRate: 50, TemplateFrom: fromServer, Template: template.Default(),
+		Commands: command.DefaultConfig()}
 }
 
 // check completes and checks a configuration.

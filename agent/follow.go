@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"thump/agent/command"
 	"thump/agent/spool"
 	"thump/agent/template"
 	"thump/internal/bus"
@@ -52,18 +53,19 @@ type follower struct {
 	now atomic.Pointer[standing] // written by run
 
 	// Owned by run.
-	crew    *crew
-	tools   *toolbox
-	useless string // revision of a template that could not be read
-	asked   string // correlation ID of the last report
-	serial  uint64 // of reports
-	repeat  time.Duration
-	timer   *time.Timer // of the next report
+	crew     *crew
+	commands *command.Runner
+	tools    *toolbox
+	useless  string // revision of a template that could not be read
+	asked    string // correlation ID of the last report
+	serial   uint64 // of reports
+	repeat   time.Duration
+	timer    *time.Timer // of the next report
 }
 
-func newFollower(cfg *Config, deps *Deps, fs vfs.FS, c *crew, spooled func() spool.Stats) *follower {
+func newFollower(cfg *Config, deps *Deps, fs vfs.FS, c *crew, commands *command.Runner, spooled func() spool.Stats) *follower {
 	f := &follower{
-		cfg: cfg, version: deps.Version, bus: deps.Bus, fs: fs, log: deps.Logger, spooled: spooled, crew: c,
+		cfg: cfg, version: deps.Version, bus: deps.Bus, fs: fs, log: deps.Logger, spooled: spooled, crew: c, commands: commands,
 		inbox: control.ReplyKey(c.out.boot), repeat: firstRepeat,
 	}
 	f.now.Store(&standing{revision: ownRevision})
@@ -76,6 +78,7 @@ func (f *follower) applied() standing { return *f.now.Load() }
 // run measures, and follows the servers, until ctx ends.
 func (f *follower) run(ctx context.Context) {
 	defer f.crew.end()
+	defer f.commands.Wait()
 	f.resume(ctx)
 	f.timer = time.NewTimer(reportEvery)
 	defer f.timer.Stop()
@@ -152,6 +155,8 @@ func (f *follower) obey(ctx context.Context, m *bus.Message) {
 		if err = control.Decode(m, &b); err == nil && (b.Host == "" || b.Host == f.cfg.Host) {
 			err = f.boost(&b)
 		}
+	case control.CommandType:
+		f.commands.Take(ctx, m)
 	}
 	if err != nil {
 		f.log.Warn("message to this agent not obeyed", "type", m.Type, "err", err)

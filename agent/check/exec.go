@@ -1,18 +1,16 @@
 package check
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"thump/agent/child"
 	"thump/internal/config"
 )
 
@@ -38,8 +36,6 @@ const (
 	maxMaxOutput     = 4 << 20
 	maxArguments     = 64 << 10 // bytes
 	shellPath        = "/bin/sh"
-	// lingering is how long a process that left the command's group may hold its output.
-	lingering = time.Second
 )
 
 // parser reads what a command printed.
@@ -96,57 +92,34 @@ func (e *Exec) open(_ *Spec, env Env) (runner, error) {
 			return nil, fmt.Errorf("command refused: %w", err)
 		}
 	}
-	who, err := findAccount(e.User)
+	who, err := child.FindAccount(e.User)
 	if err != nil {
 		return nil, err
 	}
 	c := &command{
-		argv: argv, format: e.format(), account: who, env: append(baseEnv(who), who.env()...),
-		limit: int(cmp.Or(e.MaxOutput, defaultMaxOutput)),
+		program: child.Program{Argv: argv, Account: who}, format: e.format(), limit: int(cmp.Or(e.MaxOutput, defaultMaxOutput)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		c.env = append(c.env, name+"="+e.Env[name])
+		c.program.Env = append(c.program.Env, name+"="+e.Env[name])
 	}
 	return c, nil
 }
 
 // command runs an Exec. It is static after construction.
 type command struct {
-	argv    []string
+	program child.Program
 	format  string
-	account account
-	env     []string
 	limit   int // bytes of output
 }
 
 // run implements runner.
 func (c *command) run(ctx context.Context, o *output) (verdict, error) {
-	stdout, stderr := head{limit: c.limit}, head{limit: 4 * maxText}
-	err := c.start(ctx, &stdout, &stderr)
-	if ctx.Err() != nil {
-		err := fmt.Errorf("%s did not end in time", c.argv[0])
+	stdout, stderr := child.Head{Limit: c.limit}, child.Head{Limit: 4 * maxText}
+	code, err := c.program.Run(ctx, &stdout, &stderr)
+	if err != nil {
 		return verdict{unknown, err.Error()}, err
 	}
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		err = fmt.Errorf("run command: %w", err)
-		return verdict{unknown, err.Error()}, err
-	} else if exit != nil {
-		return c.read(o, exitState(exit.ExitCode()), &stdout, &stderr)
-	}
-	return c.read(o, ok, &stdout, &stderr)
-}
-
-// start runs the command to its end, and ends what it left in its process group.
-func (c *command) start(ctx context.Context, stdout, stderr *head) error {
-	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
-	cmd.Env, cmd.Dir, cmd.WaitDelay = c.env, rootDir, lingering
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	c.account.confine(cmd)
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	endGroup(cmd)
-	return cmd.Wait()
+	return c.read(o, exitState(code), &stdout, &stderr)
 }
 
 // exitState is what an exit code means; -1 is a signal.
@@ -158,15 +131,15 @@ func exitState(code int) state {
 }
 
 // read turns what was printed into samples and a verdict.
-func (c *command) read(o *output, s state, stdout, stderr *head) (verdict, error) {
-	text := stdout.buf.String()
-	fallback, _, _ := strings.Cut(stderr.buf.String(), "\n")
+func (c *command) read(o *output, s state, stdout, stderr *child.Head) (verdict, error) {
+	text := stdout.String()
+	fallback, _, _ := strings.Cut(stderr.String(), "\n")
 	var tooMuch error
-	if stdout.cut {
+	if stdout.Cut {
 		tooMuch = fmt.Errorf("output of more than %d bytes", c.limit)
 	}
 	if c.format == "nagios" {
-		if stdout.cut { // perhaps in the midst of a number
+		if stdout.Cut { // perhaps in the midst of a number
 			text = text[:max(strings.LastIndexAny(text, " \n"), 0)]
 		}
 		first, values, err := parsePlugin(text)
@@ -185,19 +158,4 @@ func (c *command) read(o *output, s state, stdout, stderr *head) (verdict, error
 		return v, fmt.Errorf("read %s: %w", c.format, err)
 	}
 	return v, nil
-}
-
-// head keeps the first limit bytes written to it and drops the rest.
-type head struct {
-	limit int
-	cut   bool
-	buf   bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (h *head) Write(b []byte) (int, error) {
-	keep := min(len(b), h.limit-h.buf.Len())
-	h.buf.Write(b[:keep]) // a bytes.Buffer returns no error
-	h.cut = h.cut || keep < len(b)
-	return len(b), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thump/agent"
+	"thump/agent/service"
 	"thump/internal/bus"
 	"thump/internal/config"
 	"thump/internal/logging"
@@ -28,7 +29,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		Version:       process.Version, // no template for it: text/template alone makes the program a quarter larger
 	}
-	root.AddCommand(newRun(), newVersion())
+	root.AddCommand(newRun(), newJoin(), newLeave(), newStatus(), newUpgrade(), newVersion())
 	return root
 }
 
@@ -61,7 +62,7 @@ func newRun() *cobra.Command {
 			case once:
 				return agent.Print(cmd.Context(), cfg.Agent, process.Version, cmd.OutOrStdout())
 			}
-			return run(cmd.Context(), cfg)
+			return service.Run(cmd.Context(), func(ctx context.Context) error { return run(ctx, cfg) })
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file, YAML ("+config.Env("config")+")")
@@ -85,7 +86,7 @@ func run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	cfg.Agent.DataDir = filepath.Join(cfg.DataDir, "agent")
+	cfg.Agent.DataDir = filepath.Join(cfg.DataDir, spoolFolder)
 	a, err := agent.New(cfg.Agent, agent.Deps{Bus: b, Logger: log, Registerer: reg, Version: process.Version})
 	if err != nil {
 		return err

@@ -111,6 +111,9 @@ func openBroker(p *program) error {
 	p.brokerURL = "amqp://guest:guest@" + b.Addr().String() + "/"
 	p.stage("broker", b.Run)
 	p.reloads = append(p.reloads, b.Reload)
+	if err := openOffice(p, b); err != nil {
+		return errors.Join(err, b.Close())
+	}
 	if cfg.Management == "" {
 		return nil
 	}

@@ -35,6 +35,8 @@ func newRoot() *cobra.Command {
 		newQuery(),
 		newPublish(),
 		newTail(),
+		newToken(),
+		newHost(),
 	)
 	return root
 }

@@ -50,6 +50,7 @@ func fromAMQP(d *amqp.Delivery, s settler) *Delivery {
 			Body:            d.Body,
 			Transient:       d.DeliveryMode != amqp.Persistent,
 			Expires:         expires(d.Expiration),
+			From:            d.UserId,
 		},
 		Exchange:    d.Exchange,
 		Redelivered: d.Redelivered,

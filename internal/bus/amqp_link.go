@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +26,7 @@ const (
 type amqpLink struct {
 	// Static after construction.
 	broker string // the broker's URL without the password
+	user   string // logged in
 	conn   *amqp.Connection
 	ch     *amqp.Channel
 	quorum bool            // queues are: none is consumed exclusively
@@ -53,27 +55,39 @@ func (amqpTransport) Dial(cfg Config, o Options) Dial {
 }
 
 func dialAMQP(ctx context.Context, rawURL string, cfg *Config, o *Options) (Link, error) {
-	u, err := url.Parse(rawURL)
+	conn, u, err := connect(ctx, rawURL, o.Name, o.TLS)
 	if err != nil {
-		return nil, fmt.Errorf("broker URL: %w", redact(err, rawURL))
-	}
-	// A new Config each time: the client wipes the credentials in it once used.
-	conn, err := amqp.DialConfig(rawURL, amqp.Config{
-		Heartbeat:       heartbeat,
-		Properties:      amqp.Table{"connection_name": o.Name, "product": "thump"},
-		Dial:            bounded(ctx),
-		TLSClientConfig: o.TLS.Clone(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
+		return nil, err
 	}
 	l, err := newAMQPLink(conn, &o.Topology, cfg)
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("set up %s: %w", u.Redacted(), err)
 	}
-	l.broker = u.Redacted()
+	l.broker, l.user = u.Redacted(), u.User.Username()
 	return l, nil
+}
+
+// connect opens a connection; name is what the broker's operator sees of it.
+func connect(ctx context.Context, rawURL, name string, trust *tls.Config) (*amqp.Connection, *url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("broker URL: %w", redact(err, rawURL))
+	}
+	// A new Config each time: the client wipes the credentials in it once used.
+	conn, err := amqp.DialConfig(rawURL, amqp.Config{
+		Heartbeat:       heartbeat,
+		Properties:      amqp.Table{"connection_name": name, "product": "thump"},
+		Dial:            bounded(ctx),
+		TLSClientConfig: trust.Clone(),
+	})
+	if errors.Is(err, amqp.ErrCredentials) {
+		err = fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
+	}
+	return conn, u, nil
 }
 
 // bounded bounds the handshake; the client takes the deadline away after it.
@@ -147,6 +161,9 @@ func (l *amqpLink) returned(id string) bool {
 // Publish implements Link: it returns once the broker has confirmed m.
 func (l *amqpLink) Publish(ctx context.Context, exchange string, m *Message) error {
 	p := publishing(m)
+	if m.Identified {
+		p.UserId = l.user
+	}
 	if p.MessageId == "" {
 		p.MessageId = "link-" + strconv.FormatUint(l.serial.Add(1), 10)
 	}

@@ -17,6 +17,7 @@ var (
 	ErrLinkLost     = errors.New("link to the broker lost before the confirm")
 	ErrUnroutable   = errors.New("returned by the broker: no queue is bound for it")
 	ErrRefused      = errors.New("refused by the broker (negative acknowledgement)")
+	ErrLogin        = errors.New("the broker refuses name or password")
 )
 
 // Message is one message on the bus.
@@ -35,6 +36,10 @@ type Message struct {
 	// Expires is how long the message is worth delivering, in whole milliseconds;
 	// 0: for ever. A queue drops it afterwards.
 	Expires time.Duration
+	// Identified has the broker vouch for who publishes: From is then, with whoever
+	// receives it, the name that the sender has logged in by.
+	Identified bool
+	From       string
 }
 
 // Delivery is a message handed to a subscriber. Exactly one of Ack and Reject

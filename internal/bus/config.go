@@ -2,9 +2,12 @@ package bus
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -25,6 +28,10 @@ type Config struct {
 	// Passive: the exchanges and queues are there, as thump bus setup makes them,
 	// and the login may not make them. Default false.
 	Passive bool `yaml:"passive" flag:"bus-passive" usage:"declare nothing: thump bus setup has made the exchanges and queues"`
+
+	// CA vouches for a broker reached by amqps: certificates in PEM, or the file of
+	// them. Default: whom this system trusts.
+	CA string `yaml:"ca" flag:"bus-ca" usage:"PEM file of those who vouch for a broker reached by amqps"`
 
 	Redis RedisConfig `yaml:"redis"`
 }
@@ -59,7 +66,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	// TLS says how an amqps broker is checked, and which certificate shows who we
-	// are; nil: by the system's authorities, and none.
+	// are; nil: as the Config says, and none.
 	TLS *tls.Config
 	// Changed, if set, is told nil when the link is up, and otherwise why an attempt
 	// to connect failed or the link was lost. It must not block.
@@ -79,6 +86,12 @@ func Open(cfg Config, o Options) (Bus, error) {
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
+	}
+	if o.TLS == nil {
+		var err error
+		if o.TLS, err = cfg.trust(); err != nil {
+			return nil, err
+		}
 	}
 	dial, err := open(cfg, o)
 	if err != nil {
@@ -142,6 +155,26 @@ func Redact(raw string) string {
 		u.RawQuery = q.Encode()
 	}
 	return u.Redacted()
+}
+
+// trust is how a broker reached by amqps is checked.
+func (c *Config) trust() (*tls.Config, error) {
+	trust := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA == "" {
+		return trust, nil
+	}
+	text := []byte(c.CA)
+	if !strings.HasPrefix(c.CA, "-----BEGIN") {
+		var err error
+		if text, err = os.ReadFile(c.CA); err != nil {
+			return nil, fmt.Errorf("read the broker's CA: %w", err)
+		}
+	}
+	trust.RootCAs = x509.NewCertPool()
+	if !trust.RootCAs.AppendCertsFromPEM(text) {
+		return nil, errors.New("broker's CA: no certificate in bus.ca")
+	}
+	return trust, nil
 }
 
 // redact keeps the URL, and the password in it, out of an error.

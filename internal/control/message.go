@@ -137,9 +137,14 @@ func Encode(kind, key string, v any) (*bus.Message, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("encode %s: %d bytes, want at most %d", kind, len(body), MaxBody)
 	}
+	return Raw(kind, key, body), nil
+}
+
+// Raw is Encode for a body that is encoded already.
+func Raw(kind, key string, body []byte) *bus.Message {
 	return &bus.Message{
 		Key: key, ContentType: contentType, Type: kind, Time: time.Now(), Body: body, Transient: true, Expires: worth,
-	}, nil
+	}
 }
 
 // Decode reads a message's body into v.

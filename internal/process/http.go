@@ -27,13 +27,18 @@ func NewHTTP(addr, flag string, h http.Handler, log *slog.Logger) (*HTTP, error)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (--%s): %w", addr, flag, err)
 	}
+	return NewHTTPOn(l, h, log), nil
+}
+
+// NewHTTPOn serves on a listener that is open already.
+func NewHTTPOn(l net.Listener, h http.Handler, log *slog.Logger) *HTTP {
 	return &HTTP{listener: l, server: &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}}, nil
+	}}
 }
 
 // Addr is the address listened on.

@@ -14,10 +14,15 @@ const (
 	MetricsExchange = "thump.metrics"       // fanout: every batch to every full subscriber
 	TopicExchange   = "thump.metrics.topic" // topic: the same batches by group.host.probe
 	AlertsExchange  = "thump.alerts"        // topic: severity.alertname.host
-	ControlExchange = "thump.control"       // direct: host.NAME, group.NAME, all, reply.ID; see internal/control
+	// ControlExchange is where agents obey: host.NAME, group.NAME, all, reply.ID; see
+	// internal/control. It is a topic exchange though nobody uses patterns: only on
+	// such a one can the broker hold a user to the keys that are its own.
+	ControlExchange = "thump.control"
 	// RequestExchange takes what agents ask (direct). It is apart from the control
 	// exchange so that an agent needs no right to write where agents obey.
 	RequestExchange = "thump.requests"
+	// EnrolmentExchange takes what those ask who hold a token and nothing else (direct).
+	EnrolmentExchange = "thump.enrolment"
 
 	HistoryQueue  = "thump.history"
 	AlertingQueue = "thump.alerting"
@@ -33,8 +38,9 @@ func Topology() bus.Topology {
 			{Name: MetricsExchange, Kind: "fanout"},
 			{Name: TopicExchange, Kind: "topic"},
 			{Name: AlertsExchange, Kind: "topic"},
-			{Name: ControlExchange, Kind: "direct"},
+			{Name: ControlExchange, Kind: "topic"},
 			{Name: RequestExchange, Kind: "direct"},
+			{Name: EnrolmentExchange, Kind: "direct"},
 		},
 		Queues: []bus.Queue{
 			{Name: HistoryQueue, Args: deadLetter},

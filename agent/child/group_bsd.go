@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package check
+package child
 
 import "os/exec"
 

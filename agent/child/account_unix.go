@@ -1,6 +1,6 @@
 //go:build unix
 
-package check
+package child
 
 import (
 	"fmt"
@@ -13,31 +13,31 @@ import (
 
 const rootDir = "/"
 
-// account is whom a command runs as.
-type account struct {
+// Account is whom a command runs as.
+type Account struct {
 	name, home string
 	credential *syscall.Credential // nil: the agent's own
 }
 
-// findAccount looks a user up. Only root may run commands as another.
-func findAccount(name string) (account, error) {
+// FindAccount looks a user up. Only root may run commands as another.
+func FindAccount(name string) (Account, error) {
 	if name == "" {
-		return account{home: rootDir}, nil
+		return Account{home: rootDir}, nil
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
-		return account{}, fmt.Errorf("find user: %w", err)
+		return Account{}, fmt.Errorf("find user: %w", err)
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
-		return account{}, fmt.Errorf("user %s: id %q is no number", name, u.Uid)
+		return Account{}, fmt.Errorf("user %s: id %q is no number", name, u.Uid)
 	}
-	a := account{name: name, home: u.HomeDir}
+	a := Account{name: name, home: u.HomeDir}
 	if int(uid) == os.Geteuid() {
 		return a, nil
 	}
 	if os.Geteuid() != 0 {
-		return account{}, fmt.Errorf("user %s: the agent runs as user id %d, only root may run commands as another", name, os.Geteuid())
+		return Account{}, fmt.Errorf("user %s: the agent runs as user id %d, only root may run commands as another", name, os.Geteuid())
 	}
 	a.credential, err = credential(u, uint32(uid))
 	return a, err
@@ -61,14 +61,14 @@ func credential(u *user.User, uid uint32) (*syscall.Credential, error) {
 	return c, nil
 }
 
-func baseEnv(a account) []string {
+func baseEnv(a Account) []string {
 	return []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"LANG=C", "LC_ALL=C", "HOME=" + a.home,
 	}
 }
 
-func (a account) env() []string {
+func (a Account) env() []string {
 	if a.name == "" {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (a account) env() []string {
 
 // confine gives a command a process group of its own, which is what is killed at
 // the end of its time.
-func (a account) confine(cmd *exec.Cmd) {
+func (a Account) confine(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.credential}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
