@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	"internal/process":   {},
 	"internal/record":    {},
 	"internal/roster":    {},
+	"internal/tap":       {"internal/bus", "internal/formats", "internal/telemetry"},
 	"internal/telemetry": {"internal/bus"},
 	"internal/vfs":       {"internal/vfs"},
 

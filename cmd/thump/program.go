@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ import (
 	"thump/internal/bus"
 	"thump/internal/bus/redis"
 	"thump/internal/process"
+	"thump/internal/tap"
 	"thump/internal/telemetry"
 )
 
@@ -37,6 +39,7 @@ type program struct {
 	managementURL string // of its management API
 	authority     *authority.Authority
 	buses         []bus.Bus
+	tapped        bool // there is a tap
 	stages        []process.Stage
 	reloads       []func() error
 }
@@ -106,7 +109,22 @@ func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
 	}
 	p.buses = append(p.buses, b)
 	p.stage("bus of "+part, b.Run)
-	return b, nil
+	return b, p.openTap(part, b)
+}
+
+// openTap opens, once in a process that is more than an agent, the window that a
+// pipeline on Redis has for people.
+func (p *program) openTap(part string, b bus.Bus) error {
+	if p.tapped || part == "agent" || len(p.cfg.Bus.URLs) == 0 || !strings.HasPrefix(p.cfg.Bus.URLs[0], "redis") {
+		return nil
+	}
+	t, err := tap.New(p.cfg.Bus.URLs[0], tap.Deps{Bus: b, Logger: p.log.With("part", "tap"), Registerer: p.reg})
+	if err != nil {
+		return err
+	}
+	p.tapped = true
+	p.stage("tap", t.Run)
+	return nil
 }
 
 func (p *program) stage(name string, run func(context.Context) error) {

@@ -98,7 +98,7 @@ func TestRedisConsumerDies(t *testing.T) {
 	for i := range 5 {
 		f.publish(t, &bus.Message{Body: fmt.Append(nil, i)})
 	}
-	dying := store.Member(streams.Group{Stream: streams.Prefix + "exchange:" + f.name("in"), Name: f.name("a")}, "dying", true)
+	dying := store.Member(f.name("a"), []string{streams.Prefix + "exchange:" + f.name("in")}, "dying", true)
 	if _, err := dying.Renew(t.Context()); err != nil {
 		t.Fatal(err)
 	}

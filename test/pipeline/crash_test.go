@@ -26,7 +26,12 @@ type recorder struct {
 
 func newRecorder(t *testing.T, url string) *recorder {
 	t.Helper()
-	r := &recorder{bus: connect(t, url), confirmed: map[int64]float64{}}
+	return record(t, bus.Config{URLs: []string{url}})
+}
+
+func record(t *testing.T, cfg bus.Config) *recorder {
+	t.Helper()
+	r := &recorder{bus: connectTo(t, cfg), confirmed: map[int64]float64{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.publish(ctx) })
@@ -37,7 +42,12 @@ func newRecorder(t *testing.T, url string) *recorder {
 // connect returns a bus that is kept up until the test ends.
 func connect(t *testing.T, url string) bus.Bus {
 	t.Helper()
-	b, err := bus.Open(bus.Config{URLs: []string{url}}, bus.Options{
+	return connectTo(t, bus.Config{URLs: []string{url}})
+}
+
+func connectTo(t *testing.T, cfg bus.Config) bus.Bus {
+	t.Helper()
+	b, err := bus.Open(cfg, bus.Options{
 		Name: t.Name(), Topology: telemetry.Topology(), Logger: slog.New(slog.DiscardHandler),
 		Transports: []bus.Transport{redis.Transport()},
 	})

@@ -28,7 +28,7 @@ func TestBrokerAwayLosesNoSample(t *testing.T) {
 		a := ports(t, 2)
 		dir := t.TempDir()
 		start := func() *daemon {
-			return launch(t, "thump", "broker", "--data-dir", dir, "--amqp", a[0], "--http", a[1])
+			return launch(t, "thump", "broker", "--data-dir", dir, "--amqp", a[0], "--http", a[1], "--management", "127.0.0.1:0")
 		}
 		b := start()
 		away(t, "amqp://guest:guest@"+a[0]+"/", func() { b.stop() }, func() { b = start() })

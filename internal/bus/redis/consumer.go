@@ -33,31 +33,31 @@ type consumer struct {
 	ahead atomic.Int64 // nanoseconds by which the server's clock is ahead of ours
 
 	mu     sync.Mutex
-	ended  bool      // guarded by mu: settling does nothing any more
-	tag    uint64    // guarded by mu: of the last delivery
-	open   []handed  // guarded by mu: delivered and not settled, by tag
-	done   []string  // guarded by mu: settled, not yet acknowledged
-	looked time.Time // owned by run: when it last looked for entries of the dead
+	ended  bool         // guarded by mu: settling does nothing any more
+	tag    uint64       // guarded by mu: of the last delivery
+	open   []handed     // guarded by mu: delivered and not settled, by tag
+	done   []streams.ID // guarded by mu: settled, not yet acknowledged
+	looked time.Time    // owned by run: when it last looked for entries of the dead
 }
 
 // handed is an entry that the subscriber has.
 type handed struct {
 	tag uint64
-	id  string
+	id  streams.ID
 	key string
 }
 
 // read consumes a queue until ctx ends or something fails.
 func (l *link) read(ctx context.Context, s *bus.Subscription, take func(*bus.Delivery) bool) error {
-	stream, ok := l.routes.Load().streams[s.Queue]
-	if !ok {
+	r := l.routes.Load()
+	if _, ok := r.queues[s.Queue]; !ok {
 		return fmt.Errorf("there is no queue %s", s.Queue)
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	c := &consumer{
 		link: l, sub: s, fail: fail, freed: make(chan struct{}, 1), due: make(chan struct{}, 1),
-		member: l.store.Member(streams.Group{Stream: stream, Name: s.Queue}, l.opts.Name+"-"+rand.Text(), s.Exclusive),
+		member: l.store.Member(s.Queue, r.streamsOf(s.Queue), l.opts.Name+"-"+rand.Text(), s.Exclusive),
 	}
 	if err := c.renew(ctx); err != nil {
 		return fmt.Errorf("consume queue %s: %w", s.Queue, err)
@@ -130,7 +130,7 @@ func (c *consumer) fetch(ctx context.Context, n int) (entries []streams.Entry, a
 // hand gives one entry to the subscriber, unless it has expired.
 func (c *consumer) hand(ctx context.Context, e *streams.Entry, again bool, take func(*bus.Delivery) bool) error {
 	exchange, m := fromFields(e.Fields)
-	if m.Expires > 0 && born(e.ID).Add(m.Expires).Before(c.now()) {
+	if m.Expires > 0 && born(e.ID.Entry).Add(m.Expires).Before(c.now()) {
 		return c.bury(ctx, handed{id: e.ID, key: m.Key}, "expired")
 	}
 	tag := c.keep(e.ID, m.Key)
@@ -149,7 +149,7 @@ func (c *consumer) hand(ctx context.Context, e *streams.Entry, again bool, take 
 func (c *consumer) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // keep notes an entry as delivered and returns its tag.
-func (c *consumer) keep(id, key string) uint64 {
+func (c *consumer) keep(id streams.ID, key string) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tag++
@@ -258,7 +258,7 @@ func (c *consumer) flush() error {
 	c.done = nil
 	c.mu.Unlock()
 	for some := range slices.Chunk(ids, ackBatch) {
-		if err := c.member.Ack(ctx, some...); err != nil {
+		if err := c.member.Ack(ctx, some); err != nil {
 			return fmt.Errorf("acknowledge %d messages of %s: %w", len(some), c.sub.Queue, err)
 		}
 	}

@@ -102,11 +102,6 @@ func (l *link) declare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, g := range groups {
-		if r.streams[g.Name] != g.Stream {
-			return fmt.Errorf("queue %s is bound otherwise by somebody else: its stream is %s, not %s", g.Name, r.streams[g.Name], g.Stream)
-		}
-	}
 	l.routes.Store(r)
 	return nil
 }
@@ -127,7 +122,9 @@ func declaration(t *bus.Topology) ([]streams.Pair, []streams.Group, error) {
 	}
 	var groups []streams.Group
 	for _, q := range t.Queues {
-		groups = append(groups, streams.Group{Stream: r.streams[q.Name], Name: q.Name})
+		for _, s := range r.streamsOf(q.Name) {
+			groups = append(groups, streams.Group{Stream: s, Name: q.Name})
+		}
 	}
 	return pairs, groups, nil
 }

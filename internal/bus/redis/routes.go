@@ -19,8 +19,8 @@ import (
 //	bind JSON       "" (the name is the binding)
 //
 // A queue is a consumer group. The queues of a fanout exchange are groups of one
-// stream, so that a message that all of them get is kept once; any other queue
-// has a stream of its own.
+// stream, so that a message that all of them get is kept once; what reaches a
+// queue in another way is in a stream of its own. Its consumer reads them all.
 
 // routes is what a version of the table says.
 type routes struct {
@@ -28,7 +28,6 @@ type routes struct {
 	kinds    map[string]string // of exchanges
 	queues   map[string]bus.Args
 	bindings map[string][]bus.Binding // by source
-	streams  map[string]string        // by queue
 	bounds   map[string]int           // by stream
 }
 
@@ -78,7 +77,7 @@ func unheeded(t *bus.Topology) []string {
 func readRoutes(t *streams.Table, limit int) (*routes, error) {
 	r := &routes{
 		version: t.Version, kinds: map[string]string{}, queues: map[string]bus.Args{}, bindings: map[string][]bus.Binding{},
-		streams: map[string]string{}, bounds: map[string]int{},
+		bounds: map[string]int{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Entries)) {
 		if err := r.read(name, t.Entries[name]); err != nil {
@@ -86,12 +85,9 @@ func readRoutes(t *streams.Table, limit int) (*routes, error) {
 		}
 	}
 	for q := range r.queues {
-		s, err := r.stream(q)
-		if err != nil {
-			return nil, err
+		for _, s := range r.streamsOf(q) {
+			r.bounds[s] = max(r.bounds[s], bound(r.queues[q], limit)) // queues that share a stream: the widest
 		}
-		r.streams[q] = s
-		r.bounds[s] = max(r.bounds[s], bound(r.queues[q], limit)) // queues that share a stream: the widest
 	}
 	return r, nil
 }
@@ -118,26 +114,23 @@ func (r *routes) read(name, value string) error {
 	return nil
 }
 
-// stream is where the messages of a queue are.
-func (r *routes) stream(queue string) (string, error) {
-	fanout, sources := "", 0
-	for source, bindings := range r.bindings {
-		if !slices.ContainsFunc(bindings, func(b bus.Binding) bool { return !b.ToExchange && b.Destination == queue }) {
-			continue
-		}
-		sources++
-		if r.kinds[source] == "fanout" {
-			fanout = source
+// streamsOf a queue: its own, and those of the fanout exchanges that it is bound to.
+func (r *routes) streamsOf(queue string) []string {
+	out := []string{ownStream(queue)}
+	for _, source := range slices.Sorted(maps.Keys(r.bindings)) {
+		bound := slices.ContainsFunc(r.bindings[source], func(b bus.Binding) bool { return !b.ToExchange && b.Destination == queue })
+		if bound && r.kinds[source] == "fanout" {
+			out = append(out, sharedStream(source))
 		}
 	}
-	switch {
-	case fanout == "":
-		return streams.Prefix + "queue:" + queue, nil
-	case sources > 1:
-		return "", fmt.Errorf("queue %s is bound to fanout exchange %s and to others: in Redis it shares the stream of the one, and cannot be bound to others", queue, fanout)
-	}
-	return streams.Prefix + "exchange:" + fanout, nil
+	return out
 }
+
+// ownStream holds what is meant for one queue, sharedStream what all queues of a
+// fanout exchange get.
+func ownStream(queue string) string { return streams.Prefix + "queue:" + queue }
+
+func sharedStream(fanout string) string { return streams.Prefix + "exchange:" + fanout }
 
 // bound is how long a queue may grow.
 func bound(args bus.Args, limit int) int {
@@ -151,7 +144,7 @@ func bound(args bus.Args, limit int) int {
 // listen live.
 func (r *routes) route(exchange, key string) (to []streams.Target, channels []string) {
 	if exchange == "" { // AMQP 0-9-1 §3.1.3.1: the default exchange
-		return r.target(nil, key, streams.Prefix+"queue:"+key), nil
+		return r.target(nil, ownStream(key)), nil
 	}
 	visited := map[string]bool{}
 	var visit func(string)
@@ -166,8 +159,10 @@ func (r *routes) route(exchange, key string) (to []streams.Target, channels []st
 			case !matches(r.kinds[name], b.Key, key):
 			case b.ToExchange:
 				visit(b.Destination)
+			case r.kinds[name] == "fanout":
+				to = r.target(to, sharedStream(name))
 			default:
-				to = r.target(to, b.Destination, r.streams[b.Destination])
+				to = r.target(to, ownStream(b.Destination))
 			}
 		}
 	}
@@ -175,13 +170,13 @@ func (r *routes) route(exchange, key string) (to []streams.Target, channels []st
 	return to, channels
 }
 
-// target adds a queue's stream if it is the one expected and not yet there.
-func (r *routes) target(to []streams.Target, queue, stream string) []streams.Target {
-	s, ok := r.streams[queue]
-	if !ok || s != stream || slices.ContainsFunc(to, func(t streams.Target) bool { return t.Stream == s }) {
+// target adds a stream, if there is one, once.
+func (r *routes) target(to []streams.Target, stream string) []streams.Target {
+	limit, ok := r.bounds[stream]
+	if !ok || slices.ContainsFunc(to, func(t streams.Target) bool { return t.Stream == stream }) {
 		return to
 	}
-	return append(to, streams.Target{Stream: s, Max: r.bounds[s]})
+	return append(to, streams.Target{Stream: stream, Max: limit})
 }
 
 // grave is where what a queue rejects goes.
