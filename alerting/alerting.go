@@ -38,19 +38,22 @@ type Deps struct {
 // Alerting is the component. It is made by New and lives in Run.
 type Alerting struct {
 	// Static after construction.
-	cfg      Config
-	log      *slog.Logger
-	bus      bus.Bus
-	metrics  *metrics
-	store    *store.Store
-	rules    *rules.Engine
-	notifier *notify.Notifier
-	stream   *stream
-	recorder *recorder
-	past     *past
-	lock     io.Closer // of the data folder
+	cfg       Config
+	log       *slog.Logger
+	bus       bus.Bus
+	metrics   *metrics
+	store     *store.Store
+	rules     *rules.Engine
+	notifier  *notify.Notifier
+	stream    *stream
+	recorder  *recorder
+	past      *past
+	revisions *revisions
+	fresh     bool      // the store was empty
+	lock      io.Closer // of the data folder
 
 	reloading sync.Mutex // one reload at a time
+	editing   sync.Mutex // one change of files at a time; before reloading
 }
 
 // New opens the store and reads the configuration; what is wrong with either is
@@ -81,10 +84,16 @@ func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
 	if a.past, err = openPast(filepath.Join(a.cfg.DataDir, "past"), dropped, d.Logger); err != nil {
 		return err
 	}
+	if a.revisions, err = openRevisions(filepath.Join(a.cfg.DataDir, "revisions.jsonl")); err != nil {
+		return err
+	}
 	// The libraries' metrics bear names that the collector's TSDB has too.
 	libraries := prometheus.WrapRegistererWith(prometheus.Labels{"component": "alerting"}, d.Registerer)
 	a.notifier, err = notify.New(
-		notify.Config{File: a.cfg.AlertmanagerConfig, Dir: a.cfg.DataDir, ExternalURL: external},
+		notify.Config{
+			File: a.routesPath, Dir: a.cfg.DataDir, ExternalURL: external,
+			Cluster: notify.Cluster{Listen: a.cfg.Cluster.Listen, Peers: a.cfg.Cluster.Peers},
+		},
 		notify.Deps{Changed: a.changed, Logger: d.Logger, Registerer: libraries},
 	)
 	if err != nil {
@@ -93,7 +102,8 @@ func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
 	if a.store, err = store.Open(filepath.Join(a.cfg.DataDir, "tsdb"), keepFor(set), d.Logger, libraries); err != nil {
 		return err
 	}
-	a.recorder = newRecorder(a.store, d.Bus, func() bool { return true }, d.Logger, a.metrics)
+	a.fresh = a.store.Empty()
+	a.recorder = newRecorder(a.store, d.Bus, a.notifier.Leads, d.Logger, a.metrics)
 	a.rules = rules.New(
 		rules.Config{Interval: a.cfg.Interval.D(), Gap: a.cfg.Gap.D(), ExternalURL: external}, set,
 		rules.Deps{
@@ -111,7 +121,9 @@ func (a *Alerting) changed(alerts []*alert.Alert) {
 		changes[i] = changeOf(x, now)
 	}
 	a.past.add(changes...)
-	a.stream.offer(alerts)
+	if a.notifier.Leads() {
+		a.stream.offer(alerts)
+	}
 }
 
 // takeFolder makes and locks alerting's folder.
@@ -128,7 +140,7 @@ func (a *Alerting) takeFolder() (err error) {
 
 func (a *Alerting) readRules() (*rules.Set, error) {
 	if len(a.cfg.Rules) == 0 {
-		return rules.ReadFS(configs.Files, configs.Rules, a.log)
+		return rules.ReadShipped(configs.Files, configs.Rules, a.ownRules(), a.log)
 	}
 	return rules.ReadFiles(a.cfg.Rules, a.log)
 }
@@ -152,6 +164,8 @@ func (a *Alerting) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.rules.Run(ctx) })
 	g.Go(func() error { return a.stream.run(ctx) })
 	g.Go(func() error { return a.recorder.run(ctx) })
+	g.Go(func() error { return a.heartbeat(ctx) })
+	g.Go(func() error { return a.fill(ctx) })
 	g.Go(func() error { return in.run(ctx) })
 	return g.Wait()
 }
@@ -185,6 +199,7 @@ func (a *Alerting) Handler() http.Handler {
 	mux := http.NewServeMux()
 	a.rules.Register(mux)
 	a.register(mux)
+	a.registerFiles(mux)
 	mux.Handle("/api/v2/", a.notifier)
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.Reload(); err != nil {

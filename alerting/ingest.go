@@ -31,6 +31,7 @@ const (
 // ingest takes messages from the queue into the store. All of it is owned by run.
 type ingest struct {
 	bus      bus.Bus
+	queue    string
 	log      *slog.Logger
 	rejected rate.Sometimes // logs of messages that cannot be decoded
 	metrics  *metrics
@@ -50,7 +51,7 @@ type ingest struct {
 
 func newIngest(ctx context.Context, a *Alerting) (*ingest, error) {
 	in := &ingest{
-		bus: a.bus, log: a.log, metrics: a.metrics, store: a.store, engine: a.rules,
+		bus: a.bus, queue: a.cfg.queue(), log: a.log, metrics: a.metrics, store: a.store, engine: a.rules,
 		rejected: rate.Sometimes{First: 1, Interval: 10 * time.Second},
 		decoder:  telemetry.NewDecoder(remembered, formats.All()...),
 		touched:  map[string]bool{},
@@ -65,10 +66,10 @@ func newIngest(ctx context.Context, a *Alerting) (*ingest, error) {
 
 // run consumes until ctx ends.
 func (in *ingest) run(ctx context.Context) error {
-	sub := bus.Subscription{Queue: telemetry.AlertingQueue, Exclusive: true, Prefetch: prefetch}
+	sub := bus.Subscription{Queue: in.queue, Exclusive: true, Prefetch: prefetch}
 	deliveries, err := in.bus.Subscribe(ctx, sub)
 	if err != nil {
-		return fmt.Errorf("consume %s: %w", telemetry.AlertingQueue, err)
+		return fmt.Errorf("consume %s: %w", in.queue, err)
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -3,17 +3,18 @@ package alerting
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	stored    prometheus.Counter
-	skipped   *prometheus.CounterVec
-	ahead     prometheus.Counter
-	messages  *prometheus.CounterVec
-	failures  prometheus.Counter
-	silent    prometheus.Gauge
-	unwatched prometheus.Counter
-	changes   *prometheus.CounterVec
-	reloads   *prometheus.CounterVec
-	recorded  *prometheus.CounterVec
-	unkept    prometheus.Counter
+	stored     prometheus.Counter
+	skipped    *prometheus.CounterVec
+	ahead      prometheus.Counter
+	messages   *prometheus.CounterVec
+	failures   prometheus.Counter
+	silent     prometheus.Gauge
+	unwatched  prometheus.Counter
+	changes    *prometheus.CounterVec
+	reloads    *prometheus.CounterVec
+	recorded   *prometheus.CounterVec
+	unkept     prometheus.Counter
+	heartbeats *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -41,6 +42,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m.unkept = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "thump_alerting_changes_unkept_total", Help: "Changes of alerts that the history of alerts does not have, since the disk failed or the day was full."})
+	m.heartbeats = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "thump_alerting_heartbeats_total", Help: "Heartbeats sent to the heartbeat URL, by their outcome."}, []string{"outcome"})
+	for _, o := range []string{"sent", "failed"} {
+		m.heartbeats.WithLabelValues(o)
+	}
 	for _, r := range []string{"unread", "late", "repeated"} {
 		m.skipped.WithLabelValues(r)
 	}
@@ -54,6 +60,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, o := range []string{"done", "failed"} {
 		m.reloads.WithLabelValues(o)
 	}
-	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads, m.recorded, m.unkept)
+	reg.MustRegister(m.stored, m.skipped, m.ahead, m.messages, m.failures, m.silent, m.unwatched, m.changes, m.reloads, m.recorded, m.unkept, m.heartbeats)
 	return m
 }

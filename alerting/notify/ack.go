@@ -24,6 +24,7 @@ func (n *Notifier) Acknowledge(fp model.Fingerprint, a Ack) error {
 		return ErrNotFiring
 	}
 	n.noted()
+	n.gossipAcks()
 	return nil
 }
 

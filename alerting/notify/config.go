@@ -31,7 +31,7 @@ type plan struct {
 
 // read reads the configuration file, or the shipped one if there is none.
 func (n *Notifier) read() (*plan, error) {
-	name, load := n.cfg.File, config.LoadFile
+	name, load := n.cfg.File(), config.LoadFile
 	if name == "" {
 		name, load = configs.Alertmanager, loadShipped
 	}
@@ -48,7 +48,7 @@ func (n *Notifier) read() (*plan, error) {
 
 // Check tells what is wrong with an alertmanager.yml.
 func Check(name string, log *slog.Logger) error {
-	n := Notifier{cfg: Config{File: name, ExternalURL: &url.URL{}}, log: log}
+	n := Notifier{cfg: Config{File: func() string { return name }, ExternalURL: &url.URL{}}, log: log}
 	_, err := n.read()
 	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/api"
+	"github.com/prometheus/alertmanager/cluster"
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/eventrecorder"
 	"github.com/prometheus/alertmanager/featurecontrol"
@@ -30,9 +31,10 @@ import (
 
 // Config of a Notifier.
 type Config struct {
-	File        string // alertmanager.yml; empty: the shipped one
-	Dir         string // where silences and what was notified are kept
+	File        func() string // alertmanager.yml; empty: the shipped one
+	Dir         string        // where silences and what was notified are kept
 	ExternalURL *url.URL
+	Cluster     Cluster
 }
 
 // Deps of a Notifier.
@@ -46,21 +48,23 @@ type Deps struct {
 // Notifier is an Alertmanager in process.
 type Notifier struct {
 	// Static after construction.
-	cfg      Config
-	log      *slog.Logger
-	reg      prometheus.Registerer
-	changed  func([]*alert.Alert)
-	nflog    *nflog.Log
-	silences *silence.Silences
-	silencer *silence.Silencer
-	groups   marker.GroupMarker
-	pipeline *amnotify.PipelineBuilder
-	dispatch *dispatch.DispatcherMetrics
-	ledger   *ledger
-	keeper   *keeper
-	calendar *calendar
-	noted    func() // the ledger changed
-	planned  func() // the calendar changed
+	cfg        Config
+	log        *slog.Logger
+	reg        prometheus.Registerer
+	changed    func([]*alert.Alert)
+	nflog      *nflog.Log
+	silences   *silence.Silences
+	silencer   *silence.Silencer
+	groups     marker.GroupMarker
+	pipeline   *amnotify.PipelineBuilder
+	dispatch   *dispatch.DispatcherMetrics
+	ledger     *ledger
+	keeper     *keeper
+	calendar   *calendar
+	peer       *cluster.Peer // nil: this instance is alone
+	noted      func()        // the ledger changed
+	planned    func()        // the calendar changed
+	gossipAcks func()
 
 	started chan struct{}                // closed once the two below are set
 	alerts  *mem.Alerts                  // static after started
@@ -125,8 +129,10 @@ func (n *Notifier) open() (err error) {
 	n.planned = n.keeper.add(file("windows.json"), n.calendar.write)
 	notified := n.keeper.add(file("nflog"), n.nflog.Snapshot)
 	silenced := n.keeper.add(file("silences"), n.silences.Snapshot)
-	n.nflog.SetBroadcast(func([]byte) { notified() })
-	n.silences.SetBroadcast(func([]byte) { silenced() })
+	if n.peer, err = n.cfg.Cluster.join(n.log, n.reg); err != nil {
+		return err
+	}
+	n.share(notified, silenced)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (n *Notifier) start(ctx context.Context) (err error) {
 		return fmt.Errorf("start notifications: %w", err)
 	}
 	n.api, err = api.New(api.Options{
-		Alerts: provider{n.alerts, n}, Silences: n.silences, GroupMutedFunc: n.groups.Muted, Logger: n.log, Registry: n.reg,
+		Alerts: provider{n.alerts, n}, Silences: n.silences, GroupMutedFunc: n.groups.Muted, Logger: n.log, Registry: n.reg, Peer: n.member(),
 		RequestDuration: requestSeconds(n.reg),
 		GroupFunc: func(ctx context.Context, r func(*dispatch.Route) bool, a func(*alert.Alert, time.Time) bool) (dispatch.AlertGroups, map[model.Fingerprint][]string, error) {
 			return n.tree.Load().dispatcher.Groups(ctx, r, a)
@@ -78,6 +78,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 	var keeping sync.WaitGroup
 	keeping.Go(func() { n.keeper.run(ctx, n.log) })
+	keeping.Go(func() { n.gossip(ctx) })
 	n.tick(ctx)
 	keeping.Wait()
 	n.mu.Lock()

@@ -88,17 +88,16 @@ func (t *tree) stop() {
 // apply replaces the tree by the one that p makes. The caller holds mu.
 func (n *Notifier) apply(p *plan) {
 	n.tree.Load().stop()
-	alone := func() time.Duration { return 0 } // no other instance is waited for
 	t := &tree{inhibitor: inhibit.NewInhibitor(n.alerts, p.conf.InhibitRules, n.log, noEvents), routes: p.routes}
 	none := inhibit.NewInhibitor(n.alerts, nil, n.log, noEvents) // holdback inhibits
 	t.stage = &counted{Stage: &holdback{inhibitor: t.inhibitor, ledger: n.ledger, noted: n.noted, Stage: n.pipeline.New(
-		p.integrations, alone, none, n.silencer, timeinterval.NewIntervener(p.intervals), n.groups, n.nflog, nil,
+		p.integrations, n.wait, none, n.silencer, timeinterval.NewIntervener(p.intervals), n.groups, n.nflog, n.settling(),
 	)}}
 	n.api.Update(p.conf, func(ctx context.Context, l model.LabelSet) {
 		n.tree.Load().inhibitor.Mutes(ctx, l)
 		n.silencer.Mutes(ctx, l)
 	})
-	atLeast := func(d time.Duration) time.Duration { return max(d, amnotify.MinTimeout) }
+	atLeast := func(d time.Duration) time.Duration { return max(d, amnotify.MinTimeout) + n.wait() }
 	t.dispatcher = dispatch.NewDispatcher(n.alerts, p.routes, t.stage, n.groups, atLeast, dispatchMaintenance, nil,
 		n.log, noEvents, n.dispatch, p.templates)
 	// The inhibitor first: nothing is sent that it would have held back.

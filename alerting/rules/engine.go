@@ -71,6 +71,8 @@ type Engine struct {
 	set     atomic.Pointer[Set]
 	unknown *unknown
 
+	evaluated atomic.Int64 // when a group was last, in Unix milliseconds
+
 	// mu is held while a group is evaluated and while the rules are exchanged,
 	// since the manager hands a group's state over without a lock.
 	mu      sync.Mutex

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,6 +55,34 @@ func ReadFS(fsys fs.FS, glob string, log *slog.Logger) (*Set, error) {
 	}
 	return parse(names, func(name string) ([]byte, error) { return fs.ReadFile(fsys, name) }, log)
 }
+
+// ReadShipped reads the rule files of fsys that the glob matches, except those
+// that own has too, and all of own, which is a folder that need not exist.
+func ReadShipped(fsys fs.FS, glob, own string, log *slog.Logger) (*Set, error) {
+	shipped, err := fs.Glob(fsys, glob)
+	if err != nil {
+		return nil, fmt.Errorf("rule files %q: %w", glob, err)
+	}
+	mine, err := filepath.Glob(filepath.Join(own, "*.*ml"))
+	if err != nil {
+		return nil, fmt.Errorf("rule files of %s: %w", own, err)
+	}
+	inFS := map[string]bool{}
+	for _, name := range shipped {
+		if !slices.ContainsFunc(mine, func(m string) bool { return filepath.Base(m) == path.Base(name) }) {
+			inFS[name] = true
+		}
+	}
+	return parse(slices.Concat(mine, slices.Collect(maps.Keys(inFS))), func(name string) ([]byte, error) {
+		if inFS[name] {
+			return fs.ReadFile(fsys, name)
+		}
+		return os.ReadFile(name)
+	}, log)
+}
+
+// Files are the names of the files, sorted.
+func (s *Set) Files() []string { return slices.Clone(s.files) }
 
 func parse(names []string, read func(string) ([]byte, error), log *slog.Logger) (*Set, error) {
 	slices.Sort(names)

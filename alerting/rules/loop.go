@@ -2,6 +2,8 @@ package rules
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,17 @@ func (e *Engine) Wish(c Cause, groups ...string) {
 	default: // the wake-up that waits is for this wish too
 	}
 }
+
+// WishAll asks for an evaluation of all groups.
+func (e *Engine) WishAll(c Cause) {
+	e.mu.Lock()
+	keys := slices.Collect(maps.Keys(e.groups))
+	e.mu.Unlock()
+	e.Wish(c, keys...)
+}
+
+// Evaluated is when a group was evaluated last.
+func (e *Engine) Evaluated() time.Time { return time.UnixMilli(e.evaluated.Load()) }
 
 // Run evaluates until ctx ends.
 func (e *Engine) Run(ctx context.Context) error {
@@ -82,6 +95,7 @@ func (e *Engine) evaluateNext(ctx context.Context) bool {
 	e.unknown.freeze(g, at)
 	promrules.DefaultEvalIterationFunc(ctx, g, at)
 	end := time.Now()
+	e.evaluated.Store(end.UnixMilli())
 	e.metrics.evaluated(cause, end.Sub(now))
 	e.settleNext(key, end, end.Sub(now), holdEnd(g, at))
 	if cause != Recorded { // so that two groups that read each other do not go round for ever

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -98,6 +99,22 @@ func (r *reads) note(group string, expr parser.Expr, offset time.Duration) {
 		}
 	}
 	r.lookback = max(r.lookback, lookback(expr)+offset)
+}
+
+// Selectors are what the rules read, each once, in PromQL.
+func (s *Set) Selectors() []string {
+	seen := map[string]bool{}
+	note := func(all []selector) {
+		for _, x := range all {
+			v := parser.VectorSelector{LabelMatchers: x.matchers}
+			seen[v.String()] = true
+		}
+	}
+	for _, all := range s.reads.named {
+		note(all)
+	}
+	note(s.reads.others)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func metricName(matchers []*labels.Matcher) string {

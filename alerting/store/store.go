@@ -61,6 +61,9 @@ func Open(dir string, keep time.Duration, log *slog.Logger, reg prometheus.Regis
 // Close ends the store. What was appended stays.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Empty tells whether nothing was ever stored.
+func (s *Store) Empty() bool { return s.db.Head().NumSeries() == 0 && len(s.db.Blocks()) == 0 }
+
 // Keep changes for how long samples are kept.
 func (s *Store) Keep(d time.Duration) error {
 	err := s.db.ApplyConfig(&config.Config{StorageConfig: config.StorageConfig{TSDBConfig: &config.TSDBConfig{

@@ -151,7 +151,7 @@ func openCollector(p *program) (http.Handler, error) {
 }
 
 func openAlerting(p *program) (http.Handler, error) {
-	bus, err := p.openBus("alerting", alerting.Topology())
+	bus, err := p.openBus("alerting", p.cfg.Alerting.Topology())
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ func newRoot() *cobra.Command {
 		newTail(),
 		newToken(),
 		newHost(),
+		newAlerts(),
 	)
 	return root
 }

@@ -48,14 +48,29 @@ func newHook(t *testing.T) *hook {
 // expect waits for the next notification, which must have this status.
 func (h *hook) expect(t *testing.T, status string) notification {
 	t.Helper()
+	return h.expectWithin(t, status, 20*time.Second)
+}
+
+// silent checks that nothing is told for some time.
+func (h *hook) silent(t *testing.T, wait time.Duration) {
+	t.Helper()
+	select {
+	case n := <-h.told:
+		t.Errorf("told once more: %+v", n)
+	case <-time.After(wait):
+	}
+}
+
+func (h *hook) expectWithin(t *testing.T, status string, limit time.Duration) notification {
+	t.Helper()
 	select {
 	case n := <-h.told:
 		if n.Status != status {
 			t.Fatalf("told %s, want %s: %+v", n.Status, status, n)
 		}
 		return n
-	case <-time.After(20 * time.Second):
-		t.Fatalf("not told %s within 20 s", status)
+	case <-time.After(limit):
+		t.Fatalf("not told %s within %v", status, limit)
 	}
 	return notification{}
 }
