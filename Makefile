@@ -78,6 +78,10 @@ bench-compare: bench ## compare with the benchmarks of REF (main)
 	git worktree remove --force dist/bench-ref
 	$(GO) tool benchstat bench-ref.out bench.out
 
+.PHONY: bench-alerting
+bench-alerting: build ## measure sample published -> webhook received, next to Debian's Prometheus and Alertmanager, alone and under load
+	$(GO) run ./test/bench/alerting -thump bin/thump
+
 .PHONY: bench-agent
 bench-agent: build ## measure what the agent costs a host, next to Debian's node_exporter
 	$(GO) run ./test/bench/agent

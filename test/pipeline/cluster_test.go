@@ -88,6 +88,7 @@ func TestInstancesNotifyOnce(t *testing.T) {
 	h.silent(t, 18*time.Second) // the second waits 15 s for the first
 	orders(t, b, 3)
 	h.expect(t, "resolved")
+	h.silent(t, 3*time.Second) // meanwhile the first tells the second by gossip
 
 	// The one that is left tells, whichever of the two notified before.
 	first.kill()
