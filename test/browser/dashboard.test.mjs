@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { after, before, test } from 'node:test';
+import { accessible } from './axe.mjs';
 import { close, desktop, launch, open, phone, shot } from './browser.mjs';
 import { Pipeline } from './pipeline.mjs';
 
@@ -121,15 +122,18 @@ for (const [name, view] of Object.entries({
     const page = await open(browser, pipeline.url, view);
     await number(page, page.locator(`[data-host="${host}"]`).getByTestId('cpu-value'));
     await fits(page);
+    await accessible(page, 'overview');
     await shot(page, `overview-${name}`);
     await page.goto(`${pipeline.url}/hosts/${encodeURIComponent(host)}`);
     await drawn(page, 'cpu');
     await fits(page);
+    await accessible(page, 'host');
     await shot(page, `host-${name}`, true);
     for (const [place, shown] of [['alerts', 'rule-row'], ['agents', 'agent-row'], ['explore?q=node_load1', 'legend-value'], ['broker', 'station']]) {
       await page.goto(`${pipeline.url}/${place}`);
       await page.getByTestId(shown).first().waitFor();
       await fits(page);
+      await accessible(page, place);
       await shot(page, `${place.split('?')[0]}-${name}`, true);
     }
     assert.deepEqual(page.complaints, []);

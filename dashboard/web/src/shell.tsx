@@ -104,7 +104,7 @@ function LanguageSwitch() {
       color="gray"
       size="lg"
       className="language"
-      aria-label={t('language')}
+      aria-label={`${language.toUpperCase()}, ${t('language')}`}
       title={t('language')}
       data-testid="language-switch"
       onClick={() => choose(language === 'en' ? 'zh' : 'en')}

@@ -1,5 +1,6 @@
 import { count, perSecond } from '../format';
 import { useLocale, type Translate } from '../i18n';
+import { Scroll } from '../scroll';
 import type { Flow, Station } from './flow';
 
 const [width, boxWidth, boxHeight, gap] = [1120, 232, 54, 16];
@@ -13,7 +14,7 @@ export function FlowPicture({ flow }: { flow: Flow }) {
   const height = rows * (boxHeight + gap) - gap;
   const middle = height / 2 - boxHeight / 2;
   return (
-    <div className="scroll">
+    <Scroll label={t('flow')}>
       <svg className="flow" viewBox={`-1 -1 ${width + 2} ${height + 2}`} role="img" aria-label={t('flow')} data-testid="flow" style={{ minWidth: 760 }}>
         <Pipe column={0} fromY={middle} toY={middle} rate={flow.source.rate} />
         {flow.branches.map(({ station, reader }, i) => {
@@ -31,7 +32,7 @@ export function FlowPicture({ flow }: { flow: Flow }) {
         <Box station={flow.source} column={1} y={middle} />
       </svg>
       {flow.left > 0 && <p className="dim">{t('viewsLeftOut', { n: flow.left })}</p>}
-    </div>
+    </Scroll>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { bytes, bytesPerSecond, count, perSecond, unknown } from '../format';
 import { useLocale, type TextKey, type Translate } from '../i18n';
+import { Scroll } from '../scroll';
 import type { Broker } from './api';
 
 /** A table of the page: what it lists, and the columns of a row. */
@@ -132,7 +133,7 @@ function Table<T>({ tab, heads, rows, cells, numbersFrom }: Listing<T> & { tab: 
   const { t } = useLocale();
   const side = (i: number) => (i >= numbersFrom ? 'num right' : undefined);
   return (
-    <div className="panel scroll">
+    <Scroll label={t(tab)} className="panel">
       <table className="listing" data-testid={`table-${tab}`}>
         <thead>
           <tr>
@@ -156,6 +157,6 @@ function Table<T>({ tab, heads, rows, cells, numbersFrom }: Listing<T> & { tab: 
         </tbody>
       </table>
       {rows.length > mostRows && <p className="dim values-left">{t('rowsMore', { n: rows.length - mostRows })}</p>}
-    </div>
+    </Scroll>
   );
 }

@@ -4,6 +4,7 @@ import { Legend } from '../chart/legend';
 import { Plot, type PlotLine } from '../chart/plot';
 import { clock } from '../format';
 import { useLocale } from '../i18n';
+import { Scroll } from '../scroll';
 import type { Answers } from './answers';
 import { gridTimes, linesOn, seriesName, tallest } from './series';
 
@@ -77,7 +78,7 @@ export function TableResult({ answers: { list, loading } }: { answers: Answers }
   const series = list.flatMap((a) => a.series);
   if (series.length === 0) return <section className="panel empty dim">{loading ? '…' : t('noData')}</section>;
   return (
-    <section className="panel scroll" data-testid="explore-table">
+    <Scroll label={t('table')} className="panel" data-testid="explore-table">
       <table className="values">
         <thead>
           <tr>
@@ -97,6 +98,6 @@ export function TableResult({ answers: { list, loading } }: { answers: Answers }
         </tbody>
       </table>
       {series.length > mostRows && <p className="dim values-left">{t('rowsLeftOut', { n: series.length - mostRows })}</p>}
-    </section>
+    </Scroll>
   );
 }
