@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// history answers as a collector does: one series "up" of two hosts.
-func history(t *testing.T) string {
+// answering answers as a collector does: one series "up" of two hosts.
+func answering(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -37,7 +37,7 @@ func history(t *testing.T) string {
 }
 
 func TestQuery(t *testing.T) {
-	server := history(t)
+	server := answering(t)
 	for _, c := range []struct {
 		args []string
 		want string // part of the output

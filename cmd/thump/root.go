@@ -33,6 +33,7 @@ func newRoot() *cobra.Command {
 		newCtl(),
 		newCheck(),
 		newQuery(),
+		newHistory(),
 		newPublish(),
 		newTail(),
 		newToken(),

@@ -31,7 +31,13 @@ func (db *DB) Delete(ctx context.Context, mint, maxt int64, ms ...*labels.Matche
 func (db *DB) Snapshot(dir string, withHead bool) error {
 	db.tending.Lock()
 	defer db.tending.Unlock()
-	errs := []error{db.use(func(g *generation) error { return g.tsdb.Snapshot(dir, withHead) })}
+	errs := []error{db.use(func(g *generation) error {
+		// The TSDB leaves out what came late and is not in a block yet.
+		if err := g.tsdb.CompactOOOHead(context.Background()); withHead && err != nil {
+			return err
+		}
+		return g.tsdb.Snapshot(dir, withHead)
+	})}
 	for i, s := range db.shelves {
 		errs = append(errs, s.Snapshot(filepath.Join(dir, shelfNames[i])))
 	}

@@ -268,6 +268,32 @@ func blocksIn(t testing.TB, db *history.DB, shelf string) (dirs []string) {
 	return dirs
 }
 
+// TestNoSampleTwice: where roll-ups give way to samples, none counts twice and
+// none is missing, however far back a query begins.
+func TestNoSampleTwice(t *testing.T) {
+	db := openWith(t, quickConfig(), deps(t, t.TempDir()))
+	const hours = 40
+	for m := range hours * 60 {
+		err := db.Append(t.Context(), func(app storage.Appender, _ int) error {
+			_, err := app.Append(0, labels.FromStrings("__name__", "m"), origin.Add(time.Duration(m)*time.Minute).UnixMilli(), 1)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rollUp(t, db)
+	end := origin.Add(hours * hour)
+	for h := 1; h < hours; h++ {
+		for _, expr := range []string{"count_over_time(m[%dh])", "sum_over_time(m[%dh])", "avg_over_time(m[%dh]) * count_over_time(m[%[1]dh])"} {
+			m := matrix(t, db, fmt.Sprintf(expr, h), end, end, hour)
+			if got, want := m[0].Floats[0].F, float64(h*60-1); got != want { // the range begins behind a sample and ends at one that is missing
+				t.Errorf(expr+" = %v, want %v", h, got, want)
+			}
+		}
+	}
+}
+
 // TestRollupLabel asks for a column of roll-ups by name.
 func TestRollupLabel(t *testing.T) {
 	rolled, raw := twins(t, 2, 30*hour)

@@ -61,7 +61,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, h *storage.SelectHint
 		if err != nil {
 			return storage.ErrSeriesSet(err)
 		}
-		set := part.Select(ctx, sorted || len(list) > 1, h, ms...)
+		set := part.Select(ctx, sorted || len(list) > 1, s.hints(h), ms...)
 		if s.tier == 0 && asked && named == rollup.Count {
 			set = onesSet{set}
 		}
@@ -71,6 +71,17 @@ func (q *querier) Select(ctx context.Context, sorted bool, h *storage.SelectHint
 		return parts[0]
 	}
 	return storage.NewMergeSeriesSet(parts, 0, storage.ChainedSeriesMerge)
+}
+
+// hints are those for one span: the TSDB reads the time that they say rather than
+// that of its querier.
+func (s *span) hints(h *storage.SelectHints) *storage.SelectHints {
+	if h == nil {
+		return nil
+	}
+	own := *h
+	own.Start, own.End = max(h.Start, s.from+1), min(h.End, s.to)
+	return &own
 }
 
 // within cuts spans to the time of the query.
