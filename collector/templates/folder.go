@@ -16,7 +16,7 @@ import (
 const (
 	// pollEvery is how often the folder is looked at. A change is read once it has
 	// stood still for one look, so that no half-written file is taken for whole.
-	pollEvery = time.Second
+	pollEvery = 250 * time.Millisecond
 	maxFiles  = 1000
 	maxFile   = 1 << 20 // bytes
 )
