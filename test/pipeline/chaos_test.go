@@ -53,6 +53,11 @@ func TestChaos(t *testing.T) {
 	t.Logf("THUMP_CHAOS=%s THUMP_CHAOS_SEED=%d", length, seed)
 	began := time.Now()
 	w := newWorld(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(strings.Join(w.log, "\n"))
+		}
+	})
 	events := w.torment(rand.New(rand.NewPCG(seed, 0)), length)
 	w.heal()
 	t.Logf("%d events: %v", len(w.log), events)
@@ -83,9 +88,6 @@ func TestChaos(t *testing.T) {
 		return compare(t, got[0].Values, w.load.confirmed)
 	})
 	t.Logf("%d runs of checks and %d published samples, each in history once", runs, w.load.count())
-	if t.Failed() {
-		t.Log(strings.Join(w.log, "\n"))
-	}
 }
 
 // world is what the test torments.

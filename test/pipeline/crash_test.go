@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -158,14 +159,15 @@ func compare(t *testing.T, got []point, want map[int64]float64) error {
 			t.Fatalf("the sample of %d is %v, want %v", at, v, w)
 		}
 	}
-	missing := 0
+	var missing []int64
 	for at := range want {
 		if !seen[at] {
-			missing++
+			missing = append(missing, at)
 		}
 	}
-	if missing > 0 {
-		return fmt.Errorf("%d of %d confirmed batches are missing", missing, len(want))
+	if len(missing) > 0 {
+		first, last := time.UnixMilli(slices.Min(missing)), time.UnixMilli(slices.Max(missing))
+		return fmt.Errorf("%d of %d confirmed batches are missing, from %s to %s", len(missing), len(want), first.Format("15:04:05.000"), last.Format("15:04:05.000"))
 	}
 	return nil
 }
