@@ -46,6 +46,8 @@ type Broker struct {
 	replies sync.Map       // addresses of direct reply-to to their *channel
 	alarm   alarm
 
+	opening sync.Mutex // held while limits are counted; taken before mu
+
 	mu          sync.Mutex
 	connections map[*connection]struct{} // guarded by mu
 	ending      bool                     // guarded by mu: no connection is taken any more

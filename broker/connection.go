@@ -38,7 +38,8 @@ type connection struct {
 	capabilities     amqp.Table // the client's
 	opened           atomic.Bool
 
-	access atomic.Pointer[definitions.Access] // what the user may do; replaced when permissions change
+	access atomic.Pointer[definitions.Access]     // what the user may do; replaced when permissions change
+	limits atomic.Pointer[definitions.UserLimits] // the same of the user's limits
 
 	// Owned by serve.
 	frames   *amqp.FrameReader
@@ -214,10 +215,12 @@ func (c *connection) openChannel(f amqp.Frame) error {
 		return blame(id, amqp.ConnectionError(amqp.NotAllowed,
 			"number of channels opened (%d) has reached the negotiated channel_max (%d)", len(c.channels), c.channelMax))
 	}
+	if err := c.broker.addChannel(c); err != nil {
+		return blame(id, err)
+	}
 	c.out.mu.Lock()
 	c.channels[f.Channel] = newChannel(c, f.Channel)
 	c.out.mu.Unlock()
-	c.channelCount.Add(1)
 	c.broker.metrics.channels.Inc()
 	c.out.send(f.Channel, &amqp.ChannelOpenOk{})
 	return nil

@@ -38,13 +38,17 @@ func (b *Broker) open() (list []*connection) {
 	return list
 }
 
-// refreshConnection gives a connection what its user may do now: nothing without
+// refreshConnection gives a connection what its user may do and have now: nothing without
 // a permission. The user's deletion ends it.
 func (b *Broker) refreshConnection(c *connection) error {
-	if _, err := b.storage.defs.User(c.user); errors.Is(err, definitions.ErrNotFound) {
+	limits, err := b.storage.defs.UserLimits(c.user)
+	if errors.Is(err, definitions.ErrNotFound) {
 		c.shutdown(amqp.ConnectionError(amqp.ConnectionForced, "user '%s' is deleted", c.user))
 		return nil
+	} else if err != nil {
+		return err
 	}
+	c.limits.Store(&limits)
 	access, err := b.storage.defs.Access(c.vhost.Name(), c.user)
 	if err != nil && !errors.Is(err, definitions.ErrNotFound) {
 		return err
@@ -78,22 +82,3 @@ func (b *Broker) AddUser(name, password string, tags ...string) error {
 
 // DeleteUser removes a user and ends the user's connections.
 func (b *Broker) DeleteUser(name string) error { return b.storage.defs.DeleteUser(name) }
-
-// roomInVHost refuses a connection beyond the virtual host's limit.
-func (b *Broker) roomInVHost(v *vhost.VHost, user string) error {
-	most := v.Limits().MaxConnections
-	if most == nil || *most < 0 {
-		return nil
-	}
-	n := 0
-	for _, c := range b.open() {
-		if c.vhost == v {
-			n++
-		}
-	}
-	if n < *most {
-		return nil
-	}
-	return amqp.ConnectionError(amqp.NotAllowed,
-		"access to vhost '%s' refused for user '%s': connection limit (%d) is reached", v.Name(), user, *most)
-}

@@ -153,13 +153,17 @@ func (c *connection) open() error {
 	if err != nil {
 		return blame(m.ID(), c.asException(err))
 	}
-	if err := c.broker.roomInVHost(v, c.user); err != nil {
-		return blame(m.ID(), err)
+	limits, err := c.broker.storage.defs.UserLimits(c.user)
+	if err != nil {
+		return blame(m.ID(), c.asException(err))
 	}
 	c.vhost = v
 	c.access.Store(&access)
+	c.limits.Store(&limits)
 	c.owner = &vhost.Owner{Name: c.name}
-	c.opened.Store(true)
+	if err := c.broker.letIn(c); err != nil {
+		return blame(m.ID(), err)
+	}
 	c.broker.metrics.connectionsOpened.Inc()
 	c.out.send(0, &amqp.ConnectionOpenOk{})
 	c.log.Info("connection opened", "user", c.user, "vhost", m.VirtualHost, "client", c.clientProperties["product"])

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"slices"
 
 	"thump/broker/amqp"
 	"thump/broker/vhost"
@@ -90,7 +89,7 @@ func (ch *channel) receiveBody(f amqp.Frame) error {
 	case size == in.size:
 		return ch.complete(f.Payload)
 	}
-	in.body = append(slices.Grow(in.body, int(min(missing, keepBody))), f.Payload...)
+	in.body = append(in.body, f.Payload...) // grows with what has come, not with what is announced
 	if uint64(len(in.body)) < in.size {
 		return nil
 	}

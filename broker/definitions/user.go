@@ -17,6 +17,8 @@ type User struct {
 	Name         string   `json:"name"`
 	PasswordHash string   `json:"password_hash"` // by HashPassword; "": no password opens
 	Tags         []string `json:"tags"`          // administrator, monitoring, …
+
+	Limits UserLimits `json:"limits"` // set by SetUserLimits
 }
 
 const saltSize = 4
@@ -62,13 +64,19 @@ func (s *Store) User(name string) (u User, err error) {
 	return u, wrap("look up user", err)
 }
 
-// PutUser creates or replaces a user.
+// PutUser creates or replaces a user, whose limits stay.
 func (s *Store) PutUser(u User) error {
 	if u.Name == "" {
 		return errors.New("user has no name")
 	}
 	return s.changed(wrap("store user", s.db.Update(func(tx *bbolt.Tx) error {
-		return put(tx.Bucket(usersBucket), u.Name, u)
+		users := tx.Bucket(usersBucket)
+		old, err := get[User](users, u.Name)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		u.Limits = old.Limits
+		return put(users, u.Name, u)
 	})))
 }
 

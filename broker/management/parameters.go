@@ -2,7 +2,6 @@ package management
 
 import (
 	"encoding/json"
-	"net/http"
 
 	"thump/broker/vhost"
 )
@@ -72,15 +71,6 @@ func (s *Server) setLimit(vhostName, name string, value *int) error {
 		return badRequest("Unrecognised limit " + name)
 	}
 	return s.broker.Definitions().SetLimits(vhostName, l)
-}
-
-// userLimits: there are none yet.
-func (s *Server) userLimits(c *call) (any, error) { return list(c, nil) }
-
-func (s *Server) userLimitsOf(string) object { return object{} }
-
-func (s *Server) refuseUserLimit(*call) (any, error) {
-	return nil, &failure{http.StatusNotImplemented, "not_implemented", "limits per user are not supported"}
 }
 
 // parametersIn lists the parameters of a virtual host: operator policies and

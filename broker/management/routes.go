@@ -131,8 +131,9 @@ func (s *Server) governing() []route {
 		{"PUT /api/vhost-limits/{vhost}/{limit}", administrator, s.putVHostLimit},
 		{"DELETE /api/vhost-limits/{vhost}/{limit}", administrator, s.deleteVHostLimit},
 		{"GET /api/user-limits", administrator, s.userLimits},
-		{"GET /api/user-limits/{user}", administrator, s.userLimits},
-		{"PUT /api/user-limits/{user}/{limit}", administrator, s.refuseUserLimit},
+		{"GET /api/user-limits/{user}", administrator, s.limitsOfUser},
+		{"PUT /api/user-limits/{user}/{limit}", administrator, s.putUserLimit},
+		{"DELETE /api/user-limits/{user}/{limit}", administrator, s.deleteUserLimit},
 	}
 	for path, operator := range map[string]bool{"/api/policies": false, "/api/operator-policies": true} {
 		change := policymaking

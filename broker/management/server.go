@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +70,9 @@ func (s *Server) Handler() http.Handler {
 		// ServeMux matches %2F, the name of the usual virtual host, with no wildcard:
 		// it gets the path escaped once more, and call.part unescapes it.
 		r.URL.Path, r.URL.RawPath = r.URL.EscapedPath(), ""
+		if r.URL.Path != "/" { // RabbitMQ ignores a slash at the end
+			r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
+		}
 		s.mux.ServeHTTP(w, r)
 	})
 }

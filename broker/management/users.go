@@ -39,7 +39,7 @@ func tagsOf(v any) []string {
 func (s *Server) userObject(u definitions.User) object {
 	return object{
 		"name": u.Name, "password_hash": u.PasswordHash, "hashing_algorithm": hashingAlgorithm,
-		"tags": tagList(u.Tags), "limits": s.userLimitsOf(u.Name),
+		"tags": tagList(u.Tags), "limits": userLimitsObject(u.Limits),
 	}
 }
 
@@ -137,7 +137,13 @@ func (s *Server) storeUser(name string, o object) error {
 	default:
 		u.PasswordHash = hash
 	}
-	return s.broker.Definitions().PutUser(u)
+	if err := s.broker.Definitions().PutUser(u); err != nil {
+		return err
+	}
+	if limits, given := o["limits"].(object); given {
+		return s.storeUserLimits(name, limits)
+	}
+	return nil
 }
 
 func (s *Server) deleteUser(c *call) (any, error) {

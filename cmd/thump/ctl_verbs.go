@@ -18,6 +18,7 @@ import (
 func (c *ctl) verbs() []*cobra.Command {
 	list := append(c.userVerbs(), c.vhostVerbs()...)
 	list = append(list, c.policyVerbs()...)
+	list = append(list, c.limitVerbs()...)
 	return append(list, c.queueVerbs()...)
 }
 
