@@ -129,6 +129,7 @@ func (e *engine) query(expr string, at time.Time) string {
 // TestForward: two foreign engines have what history has, though each of them is
 // ended on the way, and the collector starts anew while they are away.
 func TestForward(t *testing.T) {
+	long(t)
 	all := engines(t)
 	addr, _ := startBroker(t, t.TempDir(), "127.0.0.1:0")
 	agent := openBus(t, addr, "agent")
