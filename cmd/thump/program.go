@@ -94,12 +94,7 @@ func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
 	case p.brokerURL != "":
 		cfg.URLs = []string{p.brokerURL}
 	}
-	topology := telemetry.Topology()
-	for _, t := range more {
-		topology.Exchanges = append(topology.Exchanges, t.Exchanges...)
-		topology.Queues = append(topology.Queues, t.Queues...)
-		topology.Bindings = append(topology.Bindings, t.Bindings...)
-	}
+	topology := join(append([]bus.Topology{telemetry.Topology()}, more...)...)
 	b, err := bus.Open(cfg, bus.Options{
 		Name: "thump-" + part, Topology: topology, Logger: p.log.With("part", part), Registerer: p.reg,
 		Transports: []bus.Transport{redis.Transport()},
@@ -110,6 +105,16 @@ func (p *program) openBus(part string, more ...bus.Topology) (bus.Bus, error) {
 	p.buses = append(p.buses, b)
 	p.stage("bus of "+part, b.Run)
 	return b, p.openTap(part, b)
+}
+
+// join is several topologies as one.
+func join(all ...bus.Topology) (out bus.Topology) {
+	for _, t := range all {
+		out.Exchanges = append(out.Exchanges, t.Exchanges...)
+		out.Queues = append(out.Queues, t.Queues...)
+		out.Bindings = append(out.Bindings, t.Bindings...)
+	}
+	return out
 }
 
 // openTap opens, once in a process that is more than an agent, the window that a

@@ -18,8 +18,13 @@ import (
 
 // withBus gives do a link to the broker, for as long as do runs.
 func withBus(ctx context.Context, cfg bus.Config, name string, log *slog.Logger, do func(context.Context, bus.Bus) error) error {
+	return withTopology(ctx, cfg, telemetry.Topology(), name, log, do)
+}
+
+// withTopology is withBus for one that declares what it is told.
+func withTopology(ctx context.Context, cfg bus.Config, t bus.Topology, name string, log *slog.Logger, do func(context.Context, bus.Bus) error) error {
 	b, err := bus.Open(cfg, bus.Options{
-		Name: name, Topology: telemetry.Topology(), Logger: log, Registerer: prometheus.NewRegistry(),
+		Name: name, Topology: t, Logger: log, Registerer: prometheus.NewRegistry(),
 		Transports: []bus.Transport{redis.Transport()},
 	})
 	if err != nil {

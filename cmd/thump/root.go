@@ -32,6 +32,7 @@ func newRoot() *cobra.Command {
 		newRun("agent", "Run the agent alone", agentOnly, func(c *Config) []any { return []any{&c.Bus, &c.Agent} }),
 		newCtl(),
 		newCheck(),
+		newBus(),
 		newQuery(),
 		newHistory(),
 		newPublish(),

@@ -19,6 +19,10 @@ const (
 	// heartbeat makes a half-dead link noticed within 9 s: the client gives up
 	// after three half intervals without a byte.
 	heartbeat = 6 * time.Second
+	// confirmWithin is how long a broker that has not blocked us may leave a message
+	// without a confirm. A RabbitMQ whose queue has lost its leader may do so for
+	// ever: then the link is given up, and the message published again on another.
+	confirmWithin = 10 * time.Second
 )
 
 // amqpLink is one AMQP connection with the channel that publishes on it. Any
@@ -32,9 +36,10 @@ type amqpLink struct {
 	quorum bool            // queues are: none is consumed exclusively
 	closed <-chan struct{} // the connection or the publishing channel is gone
 
-	asks   chan ask // to the watcher
-	cause  atomic.Pointer[amqp.Error]
-	serial atomic.Uint64 // names messages that have no ID
+	asks    chan ask    // to the watcher
+	blocked atomic.Bool // by the broker, for want of memory or disk
+	cause   atomic.Pointer[amqp.Error]
+	serial  atomic.Uint64 // names messages that have no ID
 }
 
 // ask is the question whether a message was returned.
@@ -119,6 +124,12 @@ func newAMQPLink(conn *amqp.Connection, t *Topology, cfg *Config) (*amqpLink, er
 	closed := make(chan struct{})
 	l := &amqpLink{conn: conn, ch: ch, quorum: cfg.QueueType == quorum, closed: closed, asks: make(chan ask)}
 	// Registered before anything is published: a return that nobody waits for is lost.
+	blockings := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
+	go func() { // ends with the connection
+		for b := range blockings {
+			l.blocked.Store(b.Active)
+		}
+	}()
 	go l.watch(ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1)), closed)
 	return l, nil
 }
@@ -171,12 +182,8 @@ func (l *amqpLink) Publish(ctx context.Context, exchange string, m *Message) err
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLinkLost, err)
 	}
-	select {
-	case <-conf.Done():
-	case <-l.closed:
-		return ErrLinkLost
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := l.confirmed(ctx, conf); err != nil {
+		return err
 	}
 	switch {
 	case !conf.Acked() && l.ch.IsClosed():
@@ -187,6 +194,28 @@ func (l *amqpLink) Publish(ctx context.Context, exchange string, m *Message) err
 		return ErrUnroutable
 	}
 	return nil
+}
+
+// confirmed waits for the confirm.
+func (l *amqpLink) confirmed(ctx context.Context, conf *amqp.DeferredConfirmation) error {
+	overdue := time.NewTicker(confirmWithin)
+	defer overdue.Stop()
+	for {
+		select {
+		case <-conf.Done():
+			return nil
+		case <-l.closed:
+			return ErrLinkLost
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-overdue.C:
+			if l.blocked.Load() {
+				continue
+			}
+			go func() { _ = l.conn.CloseDeadline(time.Now().Add(time.Second)) }()
+			return fmt.Errorf("%w: no confirm within %v", ErrLinkLost, confirmWithin)
+		}
+	}
 }
 
 // Consume implements Link: it hands deliveries over until the channel ends or take says no.
