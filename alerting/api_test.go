@@ -20,6 +20,7 @@ func (p *process) ask(t *testing.T, method, path, ask string, want int, into any
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	r, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ const grace = 5 * time.Minute
 // toldFor is for how long it is known that the end of an alert is to be told.
 const toldFor = 24 * time.Hour
 
+// overFor is for how long an alert that ended is kept, to be told after a restart:
+// longer than a receiver is usually away.
+const overFor = time.Hour
+
 // ledger is which alerts fire, who takes care of them, and of which people were
 // told. It is on disk, so that an alert that fired before
 // a restart is the same one after it, and one that ended meanwhile is resolved.
@@ -32,6 +37,7 @@ type ledger struct {
 	firing map[model.Fingerprint]*alert.Alert // not changed once it is here
 	acks   map[model.Fingerprint]Ack          // of those that fire
 	toldAt map[model.Fingerprint]time.Time    // kept a while after the end
+	over   map[model.Fingerprint]*alert.Alert // ended not long ago: after a restart their end is told, if it was not
 }
 
 // page is the ledger's format on disk.
@@ -40,6 +46,7 @@ type page struct {
 	Alerts  []model.Alert                   `json:"alerts"`
 	Acks    map[model.Fingerprint]Ack       `json:"acks,omitempty"`
 	Told    map[model.Fingerprint]time.Time `json:"told,omitempty"`
+	Over    []model.Alert                   `json:"over,omitempty"`
 }
 
 const pageVersion = 1
@@ -48,6 +55,7 @@ const pageVersion = 1
 func openLedger(path string, now time.Time) (*ledger, error) {
 	l := &ledger{
 		firing: map[model.Fingerprint]*alert.Alert{}, acks: map[model.Fingerprint]Ack{}, toldAt: map[model.Fingerprint]time.Time{},
+		over: map[model.Fingerprint]*alert.Alert{},
 	}
 	b, err := vfs.ReadFile(vfs.OS{}, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,6 +75,9 @@ func openLedger(path string, now time.Time) (*ledger, error) {
 		a.EndsAt = now.Add(grace)
 		l.firing[a.Fingerprint()] = &alert.Alert{Alert: a, UpdatedAt: now}
 	}
+	for _, a := range p.Over {
+		l.over[a.Fingerprint()] = &alert.Alert{Alert: a, UpdatedAt: now}
+	}
 	maps.Copy(l.acks, p.Acks)
 	maps.Copy(l.toldAt, p.Told)
 	return l, nil
@@ -80,6 +91,9 @@ func (l *ledger) write(w io.Writer) (int64, error) {
 	}
 	l.mu.Lock()
 	p.Acks, p.Told = maps.Clone(l.acks), maps.Clone(l.toldAt)
+	for _, a := range l.over {
+		p.Over = append(p.Over, a.Alert)
+	}
 	l.mu.Unlock()
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -110,13 +124,15 @@ func (l *ledger) note(alerts []*alert.Alert, now time.Time) []*alert.Alert {
 		old := l.firing[fp]
 		switch resolved := a.ResolvedAt(now); {
 		case resolved && old != nil:
-			l.remove(fp, now)
-			changed = append(changed, ended(old, a.EndsAt))
+			over := ended(old, a.EndsAt)
+			l.remove(over, now)
+			changed = append(changed, over)
 		case !resolved:
 			if old == nil {
 				changed = append(changed, a)
 			}
 			l.firing[fp] = since(a, old)
+			delete(l.over, fp)
 		}
 	}
 	return changed
@@ -127,18 +143,28 @@ func (l *ledger) expire(now time.Time) []*alert.Alert {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var changed []*alert.Alert
-	for fp, a := range l.firing {
+	for _, a := range l.firing {
 		if a.ResolvedAt(now) {
-			l.remove(fp, now)
+			l.remove(a, now)
 			changed = append(changed, a)
 		}
 	}
+	maps.DeleteFunc(l.over, func(_ model.Fingerprint, a *alert.Alert) bool { return now.Sub(a.EndsAt) > overFor })
 	maps.DeleteFunc(l.toldAt, func(fp model.Fingerprint, at time.Time) bool { return l.firing[fp] == nil && now.Sub(at) > toldFor })
 	return changed
 }
 
-// remove forgets that an alert fires. The caller holds mu.
-func (l *ledger) remove(fp model.Fingerprint, now time.Time) {
+// past returns the alerts that ended not long ago.
+func (l *ledger) past() []*alert.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.over))
+}
+
+// remove notes that an alert no longer fires. The caller holds mu.
+func (l *ledger) remove(a *alert.Alert, now time.Time) {
+	fp := a.Fingerprint()
+	l.over[fp] = a
 	if _, told := l.toldAt[fp]; told {
 		l.toldAt[fp] = now
 	}

@@ -50,7 +50,7 @@ func (n *Notifier) start(ctx context.Context) (err error) {
 		return fmt.Errorf("start the API of notifications: %w", err)
 	}
 	// Before the tree: a silent host must inhibit from the first moment.
-	if err := n.alerts.Put(ctx, n.ledger.all()...); err != nil {
+	if err := n.alerts.Put(ctx, append(n.ledger.past(), n.ledger.all()...)...); err != nil {
 		return fmt.Errorf("take up the firing alerts: %w", err)
 	}
 	n.mu.Lock()
