@@ -117,11 +117,13 @@ func (b *bench) start(ctx context.Context) error {
 	if err := ready("http://" + api + "/readyz"); err != nil {
 		return err
 	}
-	quiet, err := logging.New(os.Stderr, logging.Config{Level: "error", Format: "text"})
+	quiet, err := logging.New(os.Stderr, logging.Config{Level: "warn", Format: "text"})
 	if err != nil {
 		return err
 	}
-	b.bus, err = bus.Open(bus.Config{URLs: []string{url}}, bus.Options{Name: "bench", Topology: telemetry.Topology(), Logger: quiet, Registerer: prometheus.NewRegistry()})
+	cfg := bus.DefaultConfig()
+	cfg.URLs = []string{url}
+	b.bus, err = bus.Open(cfg, bus.Options{Name: "bench", Topology: telemetry.Topology(), Logger: quiet, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		return err
 	}
