@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -192,6 +194,9 @@ func openAgent(p *program) error {
 	}
 	cfg := p.cfg.Agent
 	cfg.DataDir = p.folder("agent")
+	if p.authority != nil && cfg.Commands.Key == "" { // the agent beside its server need not join
+		cfg.Commands.Key = base64.StdEncoding.EncodeToString(p.authority.CommandKey().Public().(ed25519.PublicKey))
+	}
 	a, err := agent.New(cfg, agent.Deps{Bus: bus, Logger: p.log.With("part", "agent"), Registerer: p.reg, Version: process.Version})
 	if err != nil {
 		return err

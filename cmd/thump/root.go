@@ -40,6 +40,7 @@ func newRoot() *cobra.Command {
 		newToken(),
 		newHost(),
 		newAlerts(),
+		newExec(),
 	)
 	return root
 }

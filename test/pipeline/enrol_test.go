@@ -317,3 +317,39 @@ func noSecrets(t *testing.T, logs string, line []string, members ...member) {
 		}
 	}
 }
+
+// TestExec: a command runs where it is allowed, and every host is named.
+func TestExec(t *testing.T) {
+	p := up(t, t.TempDir(), "--amqps", "127.0.0.1:0", "--host", "server")
+	line := invited(t, p.data, "--group", "web", "--uses", "2")
+	allowing, refusing := newMember(t), newMember(t)
+	done(t, "thump-agent", allowing.joining(line, "web01")...)
+	done(t, "thump-agent", refusing.joining(line, "web02")...)
+	text, err := os.ReadFile(allowing.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, allowing.config, strings.Replace(string(text), "commands:\n", "commands:\n        allow: [[/bin/echo, hello]]\n", 1))
+	a, b := allowing.run(t), refusing.run(t)
+	args := []string{"exec", "--data-dir", p.data, "--server", p.url(), "--bus", p.amqpURL(), "--group", "web", "--", "echo", "hello"}
+	eventually(t, 60*time.Second, "both agents answer", func() error {
+		out, errs, code := command(t, "thump", args...)
+		if code != 1 || !strings.Contains(out, "web01: exit code 0") || !strings.Contains(out, "\n  hello\n") || !strings.Contains(out, "web02: refused") {
+			return errors.New(out + errs)
+		}
+		return nil
+	})
+	b.stop()
+	if out, _, _ := command(t, "thump", args...); !strings.Contains(out, "web02: not connected") {
+		t.Errorf("with one agent gone exec prints\n%s", out)
+	}
+	for _, logged := range []struct{ log, what string }{
+		{p.log.String(), "remote command signed"}, {a.log.String(), "remote command taken"}, {b.log.String(), "remote command refused"},
+	} {
+		if !strings.Contains(logged.log, logged.what) {
+			t.Errorf("no %q in the log", logged.what)
+		}
+	}
+	a.stop()
+	p.stop()
+}
