@@ -116,13 +116,37 @@ interop: build ## test against a real RabbitMQ and foreign clients (Debian's pac
 browser: build ## walk the pages in a real browser (Debian's chromium)
 	test/browser/run
 
+GRAFANA         := dashboard/grafana
+GRAFANA_DIST    := dist/thump-metrics-datasource
+GRAFANA_TARGETS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+$(GRAFANA)/node_modules/.package-lock.json: $(GRAFANA)/package-lock.json $(GRAFANA)/package.json
+	@$(MAKE) --no-print-directory need-node
+	cd $(GRAFANA) && npm ci --no-audit --no-fund --loglevel=error
+
+.PHONY: grafana-plugin
+grafana-plugin: need-go $(GRAFANA)/node_modules/.package-lock.json ## build the Grafana data source as Grafana loads it: dist/thump-metrics-datasource
+	cd $(GRAFANA) && rm -rf dist && npm run build
+	rm -rf $(GRAFANA_DIST) && mkdir -p $(GRAFANA_DIST) && cp -r $(GRAFANA)/dist/. $(GRAFANA_DIST)/
+	@for t in $(GRAFANA_TARGETS); do os=$${t%/*} arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  echo "gpx_thump $$t"; (cd $(GRAFANA) && CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -mod=mod -trimpath -ldflags '-s -w' -o ../../$(GRAFANA_DIST)/gpx_thump_$${os}_$$arch$$ext ./cmd/gpx_thump) || exit 1; done
+	cd $(GRAFANA) && node test/validate.mjs ../../$(GRAFANA_DIST) $(GRAFANA_TARGETS)
+
+.PHONY: grafana-test
+grafana-test: need-go $(GRAFANA)/node_modules/.package-lock.json $(WEB)/dist/index.html ## test the Grafana data source: its executable as Grafana drives it, its editors in a browser
+	cd $(GRAFANA) && $(GO) vet -mod=mod ./... && $(GO) test -mod=mod -timeout 20m ./...
+	cd $(GRAFANA) && npm run build && npm test
+
+.PHONY: bench-grafana
+bench-grafana: need-go $(WEB)/dist/index.html ## what 50 live panels cost the Grafana data source
+	cd $(GRAFANA) && THUMP_BENCH=1 $(GO) test -mod=mod -count 1 -v -run FiftyPanels ./contract
+
 .PHONY: ci
 ci: ## what the continuous integration runs
 	.ci/run
 
 .PHONY: clean
 clean: ## remove what was built; data stays
-	rm -rf bin dist $(WEB)/node_modules test/browser/node_modules test/browser/artifacts bench.out bench-ref.out
+	rm -rf bin dist $(WEB)/node_modules $(GRAFANA)/node_modules $(GRAFANA)/dist test/browser/node_modules test/browser/artifacts bench.out bench-ref.out
 	find $(WEB)/dist -mindepth 1 ! -name .gitkeep -delete
 
 .PHONY: need-go need-node

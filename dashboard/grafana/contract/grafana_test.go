@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		bin = dir
 		for where, program := range map[string]string{"../../..": "thump/cmd/thump", "..": "thump/dashboard/grafana/cmd/gpx_thump"} {
-			build := exec.Command("go", "build", "-o", dir+"/", program)
+			build := exec.Command("go", "build", "-mod=mod", "-o", dir+"/", program)
 			build.Dir = where
 			if out, err := build.CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "build %s: %v\n%s", program, err, out)
