@@ -72,7 +72,8 @@ func (s *Shelf) step(ctx context.Context, from, to int64, open func(from, to int
 	return s.join(ctx)
 }
 
-// join makes one block of those that together cover a longer span.
+// join makes one block of those that together cover a longer span. Those of
+// which something cannot be read stay apart.
 func (s *Shelf) join(ctx context.Context) error {
 	for _, span := range s.spans[1:] {
 		for _, group := range s.groups(span) {
@@ -81,7 +82,12 @@ func (s *Shelf) join(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := s.write(ctx, openNarrower(ctx, q, s.width, s.width), from, to, group); err != nil {
+			err = s.write(ctx, openNarrower(ctx, q, s.width, s.width), from, to, group)
+			switch {
+			case errors.Is(err, errUnreadable):
+				s.failed()
+				s.log.Error("blocks of roll-ups are not joined", "from", time.UnixMilli(from).UTC(), "until", time.UnixMilli(to).UTC(), "err", err)
+			case err != nil:
 				return fmt.Errorf("join blocks of roll-ups: %w", err)
 			}
 		}

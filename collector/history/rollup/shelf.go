@@ -315,6 +315,9 @@ func (s *Shelf) holds(ctx context.Context, from, to int64, ms []*labels.Matcher)
 	return set.Next(), set.Err()
 }
 
+// errUnreadable: a block of roll-ups holds what cannot be read. It stays as it is.
+var errUnreadable = errors.New("unreadable roll-ups")
+
 // write makes a block for (from, to] of a source, which it closes, in place of
 // parents. s.changing is held.
 func (s *Shelf) write(ctx context.Context, src source, from, to int64, parents []tsdb.BlockMeta) (err error) {
@@ -350,8 +353,12 @@ func (s *Shelf) fill(ctx context.Context, src source, from, to int64, parents []
 	if err != nil {
 		return nil, err
 	}
-	return w, copyTo(ctx, w, src, s.width, func(ls labels.Labels, err error) {
+	return w, copyTo(ctx, w, src, s.width, func(ls labels.Labels, err error) error {
+		if len(parents) > 0 { // they are all that is left: nothing takes their place but the whole of them
+			return fmt.Errorf("%w: series %s: %w", errUnreadable, ls, err)
+		}
 		s.failed()
 		s.log.Error("series cannot be rolled up", "series", ls.String(), "until", time.UnixMilli(to).UTC(), "err", err)
+		return nil
 	})
 }

@@ -177,8 +177,8 @@ func matches(ls labels.Labels, ms []*labels.Matcher) bool {
 }
 
 // copyTo writes all of a source to a block. What cannot be read of one series
-// is given to unreadable, and left out.
-func copyTo(ctx context.Context, w *blockWriter, s source, width int64, unreadable func(labels.Labels, error)) error {
+// is given to unreadable, and left out unless that returns an error.
+func copyTo(ctx context.Context, w *blockWriter, s source, width int64, unreadable func(labels.Labels, error) error) error {
 	for s.next() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -188,7 +188,9 @@ func copyTo(ctx context.Context, w *blockWriter, s source, width int64, unreadab
 			if errors.Is(err, context.Canceled) {
 				return err
 			}
-			unreadable(s.labels(), err)
+			if err := unreadable(s.labels(), err); err != nil {
+				return err
+			}
 		}
 		if len(windows) == 0 {
 			continue
