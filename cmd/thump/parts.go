@@ -113,8 +113,10 @@ func openBroker(p *program) error {
 	p.brokerURL = "amqp://guest:guest@" + b.Addr().String() + "/"
 	p.stage("broker", b.Run)
 	p.reloads = append(p.reloads, b.Reload)
-	if err := openOffice(p, b); err != nil {
-		return errors.Join(err, b.Close())
+	if len(cfg.AMQPS) > 0 { // hosts join over TLS alone
+		if err := openOffice(p, b); err != nil {
+			return errors.Join(err, b.Close())
+		}
 	}
 	if cfg.Management == "" {
 		return nil

@@ -81,7 +81,7 @@ func (d *Desk) ask(ctx context.Context, method, path string, body, into any) err
 	res, err := d.http.Do(req)
 	if err != nil {
 		if e := (*net.OpError)(nil); errors.As(err, &e) && e.Op == "dial" {
-			return fmt.Errorf("no server answers at %s (--data-dir is that of a running `thump up` or `thump broker`, and this needs its user or root): %w", d.socket, e.Err)
+			return fmt.Errorf("no server answers at %s (--data-dir is that of a running `thump up --amqps ADDRESS` or `thump broker --amqps ADDRESS`, and this needs its user or root): %w", d.socket, e.Err)
 		}
 		return err
 	}
