@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -99,6 +100,14 @@ func (r *recorder) count() int {
 	return len(r.confirmed)
 }
 
+// soFar is what is confirmed by now: it goes on, and what is confirmed while
+// history is asked need not be in the answer.
+func (r *recorder) soFar() map[int64]float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.confirmed)
+}
+
 // TestKilledTenTimes kills the process while data flows: whatever was confirmed
 // is in history afterwards, once.
 func TestKilledTenTimes(t *testing.T) { onEach(t, killedTenTimes) }
@@ -124,12 +133,7 @@ func killedTenTimes(t *testing.T, url string) {
 
 func checkHistory(t *testing.T, p *pipeline, r *recorder) {
 	t.Helper()
-	r.mu.Lock()
-	want := make(map[int64]float64, len(r.confirmed))
-	for k, v := range r.confirmed {
-		want[k] = v
-	}
-	r.mu.Unlock()
+	want := r.soFar()
 	eventually(t, 20*time.Second, fmt.Sprintf("%d confirmed batches in history", len(want)), func() error {
 		got, err := raw(t.Context(), p.url(), "crash_test", 10*time.Minute)
 		if err != nil || len(got) != 1 {
