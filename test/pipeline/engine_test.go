@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"thump/internal/telemetry"
 	"thump/test/redis"
 )
 
@@ -25,9 +28,29 @@ func engines() []engine {
 		all = append(all, engine{"Redis", func(t *testing.T) string { return redis.Start(t).URL() }})
 	}
 	if url := os.Getenv("THUMP_TEST_RABBITMQ"); url != "" {
-		all = append(all, engine{"RabbitMQ", func(*testing.T) string { return url }})
+		all = append(all, engine{"RabbitMQ", func(t *testing.T) string { forget(t, url); return url }})
 	}
 	return all
+}
+
+// forget deletes the queues that an earlier test has left on a broker, and what
+// waits in them.
+func forget(t *testing.T, url string) {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range telemetry.Topology().Queues {
+		if _, err := ch.QueueDelete(q.Name, false, false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // onEach runs a test on each engine; url is "" for the broker of thump up.
