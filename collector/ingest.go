@@ -160,7 +160,7 @@ func (in *ingest) note(batch []*bus.Delivery, now time.Time) {
 		if v.unreadable != "" {
 			continue
 		}
-		in.hosts.arrived(&d.Message, now)
+		in.hosts.arrived(d, now)
 		if !d.Time.IsZero() {
 			in.metrics.lag.Set(now.Sub(d.Time).Seconds())
 		}

@@ -49,18 +49,30 @@ type keptHost struct {
 	Detail   *detail         `json:"detail,omitempty"`
 }
 
-// arrived notes a stored message of a host, and how old it was.
-func (h *hosts) arrived(m *bus.Message, now time.Time) {
-	o := telemetry.OriginOf(m)
+// arrived notes a stored message of a host, and how old it was. What comes a
+// second time may be from before the host was retired, and does not bring it back.
+func (h *hosts) arrived(d *bus.Delivery, now time.Time) {
+	o := telemetry.OriginOf(&d.Message)
+	if d.Redelivered && h.isRetired(o.Host) {
+		return
+	}
 	h.seen(&o, now)
-	if o.Host == "" || m.Time.IsZero() {
+	if o.Host == "" || d.Time.IsZero() {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.roster.Has(o.Host) {
-		h.detail(o.Host).Lag = now.Sub(m.Time)
+		h.detail(o.Host).Lag = now.Sub(d.Time)
 	}
+}
+
+// isRetired tells whether a host was retired and has not reported since.
+func (h *hosts) isRetired(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, retired := h.retired[name]
+	return retired && !h.roster.Has(name)
 }
 
 // reported notes what an agent says of itself.

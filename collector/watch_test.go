@@ -204,3 +204,25 @@ func writeUp(t *testing.T, c *Collector, host string, at time.Time) {
 }
 
 func hostsNamed(name string) []roster.Host { return []roster.Host{{Name: name, Group: "web"}} }
+
+// A message that comes again after its host was retired says nothing of the host;
+// one that comes for the first time brings it back.
+func TestRetiredHostStaysAwayFromRepetitions(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	h := newHosts(now)
+	d := &bus.Delivery{Message: *new(telemetry.Encoder).Encode(&telemetry.Batch{Host: "web01", Group: "web", Probe: "cpu", Interval: time.Second, Time: now})}
+	h.arrived(d, now)
+	h.retire("web01", now)
+	d.Redelivered = true
+	h.arrived(d, now.Add(time.Second))
+	if known, _, _ := h.count(); known != 0 {
+		t.Error("a repeated message brought the host back")
+	}
+	d.Redelivered = false
+	h.arrived(d, now.Add(2*time.Second))
+	d.Redelivered = true
+	h.arrived(d, now.Add(3*time.Second))
+	if known, _, _ := h.count(); known != 1 {
+		t.Error("the host reports and is not back")
+	}
+}
