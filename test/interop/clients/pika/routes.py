@@ -166,7 +166,7 @@ def expiry():
             show("an expired queue", refusal(e))
             break
     other.close()
-    ch.queue_declare("q", arguments={"x-message-ttl": 300})
+    ch.queue_declare("q", arguments={"x-message-ttl": 1000})
     ch.basic_publish("", "q", b"gone soon")
     eventually(ch, "q", 1)
     show("before its time", reply(ch.queue_declare("q", passive=True)))
@@ -174,7 +174,7 @@ def expiry():
     show("after its time", message(*ch.basic_get("q")))
     ch.basic_publish("", "q", b"held")
     got = ch.basic_get("q")
-    time.sleep(0.5)
+    time.sleep(1.5)
     ch.basic_nack(got[0].delivery_tag)
     settle(ch)
     eventually(ch, "q", 0)
