@@ -74,6 +74,8 @@ func newExec() *cobra.Command {
 	f.Var(&x.ask.Timeout, "timeout", "how long the command may run; an agent may allow less")
 	f.BoolVar(&x.asJSON, "json", false, "a line of JSON for each host")
 	f.StringVar(&x.server, "server", "http://127.0.0.1:8420", "URL of the collector, which knows the hosts")
+	cmd.MarkFlagsOneRequired("group", "host", "all")
+	cmd.MarkFlagsMutuallyExclusive("group", "host", "all")
 	config.Bind(f, &x.bus)
 	return cmd
 }
