@@ -80,10 +80,18 @@ type Notifier struct {
 // noEvents is Alertmanager's event recorder, off.
 var noEvents = eventrecorder.Recorder{}
 
+// How matchers are read is one choice for the whole process, kept in
+// Alertmanager's own variables: the first notifier makes it.
+var chooseParser sync.Once
+
+func parseMatchers(l *slog.Logger, flags featurecontrol.Flagger) {
+	chooseParser.Do(func() { compat.InitFromFlags(l, flags) })
+}
+
 // New reads the configuration and the state that the last process left.
 func New(cfg Config, d Deps) (*Notifier, error) {
 	flags := featurecontrol.NoopFlags{}
-	compat.InitFromFlags(d.Logger, flags)
+	parseMatchers(d.Logger, flags)
 	n := &Notifier{
 		cfg: cfg, log: d.Logger, reg: d.Registerer, changed: d.Changed,
 		groups:   marker.NewGroupMarker(),
