@@ -45,7 +45,7 @@ type ingest struct {
 
 	// Of the batch being gathered.
 	samples []store.Sample
-	touched map[string]bool // groups that read one of them
+	touched map[string]rules.Hosts // of which there is one, by the group that reads it
 	unread  int
 }
 
@@ -54,7 +54,7 @@ func newIngest(ctx context.Context, a *Alerting) (*ingest, error) {
 		bus: a.bus, queue: a.cfg.queue(), log: a.log, metrics: a.metrics, store: a.store, engine: a.rules,
 		rejected: rate.Sometimes{First: 1, Interval: 10 * time.Second},
 		decoder:  telemetry.NewDecoder(remembered, formats.All()...),
-		touched:  map[string]bool{},
+		touched:  map[string]rules.Hosts{},
 	}
 	now := time.Now()
 	in.hosts = newHosts(now)
@@ -166,7 +166,10 @@ func (in *ingest) gather(w *wanted, samples []telemetry.Sample) {
 		in.samples = append(in.samples, store.Sample{Series: &w.series, Time: p.Time, Value: p.Value})
 	}
 	for _, g := range w.groups {
-		in.touched[g] = true
+		if in.touched[g] == nil {
+			in.touched[g] = rules.Hosts{}
+		}
+		in.touched[g][w.host] = true
 	}
 }
 
@@ -199,7 +202,9 @@ func (in *ingest) flush(ctx context.Context, c rules.Cause) bool {
 		}
 	}
 	in.metrics.skipped.WithLabelValues("unread").Add(float64(in.unread))
-	if len(in.touched) > 0 {
+	if c == rules.Arrival {
+		in.engine.Arrived(in.touched)
+	} else {
 		in.engine.Wish(c, slices.Collect(maps.Keys(in.touched))...)
 	}
 	in.samples, in.unread = in.samples[:0], 0

@@ -13,6 +13,7 @@ import (
 type wanted struct {
 	series store.Series
 	groups []string // that read it
+	host   string   // that it is about
 	up     string   // the host that says here that it reports
 }
 
@@ -72,9 +73,9 @@ func (i *interest) read(ls labels.Labels) *wanted {
 	if len(groups) == 0 {
 		return nil
 	}
-	w := &wanted{series: store.Series{Labels: ls}, groups: groups}
+	w := &wanted{series: store.Series{Labels: ls}, groups: groups, host: ls.Get("instance")}
 	if ls.Get(model.MetricNameLabel) == upMetric && ls.Get("job") == nodeJob {
-		w.up = ls.Get("instance")
+		w.up = w.host
 	}
 	return w
 }

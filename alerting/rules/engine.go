@@ -78,6 +78,7 @@ type Engine struct {
 	mu      sync.Mutex
 	running bool                        // the manager may be given rules
 	groups  map[string]*promrules.Group // by key
+	arrived *arrivals
 
 	wishes   sync.Mutex
 	schedule *schedule // guarded by wishes
@@ -92,9 +93,11 @@ func New(cfg Config, set *Set, d Deps) *Engine {
 		LookbackDelta: lookbackDelta, EnableAtModifier: true, EnableNegativeOffset: true, Parser: set.parser,
 	})
 	e.unknown = newUnknown(d.Storage)
+	e.arrived = &arrivals{}
+	ask := e.arrived.query(promrules.EngineQueryFunc(query, scoped{d.Storage}))
 	e.manager = promrules.NewManager(&promrules.ManagerOptions{
 		ExternalURL: cfg.ExternalURL, Logger: d.Logger, Registerer: d.Libraries, Parser: set.parser,
-		Appendable: d.Storage, Queryable: d.Storage, QueryFunc: e.unknown.query(promrules.EngineQueryFunc(query, d.Storage)),
+		Appendable: d.Storage, Queryable: d.Storage, QueryFunc: e.unknown.query(ask),
 		NotifyFunc: d.Notify, GroupLoader: loader{e}, OutageTolerance: outage, ResendDelay: resend,
 	})
 	e.metrics = newMetrics(d.Registerer, e.manager)
@@ -146,6 +149,7 @@ func (e *Engine) update() error {
 		waits[keyOf(g)] = settle + g.QueryOffset()
 	}
 	e.unknown.keep(e.manager.AlertingRules())
+	e.arrived.keep(e.manager.AlertingRules())
 	e.wishes.Lock()
 	e.schedule.keep(waits)
 	e.wishes.Unlock()

@@ -12,11 +12,27 @@ import (
 
 // Wish asks for an evaluation of groups.
 func (e *Engine) Wish(c Cause, groups ...string) {
+	e.wish(func(s *schedule, now time.Time) {
+		for _, key := range groups {
+			s.wish(key, c, now)
+		}
+	})
+}
+
+// Arrived asks for an evaluation of groups of which each reads what has arrived of
+// some hosts.
+func (e *Engine) Arrived(groups map[string]Hosts) {
+	e.wish(func(s *schedule, now time.Time) {
+		for key, hosts := range groups {
+			s.arrive(key, hosts, now)
+		}
+	})
+}
+
+func (e *Engine) wish(note func(*schedule, time.Time)) {
 	now := time.Now()
 	e.wishes.Lock()
-	for _, key := range groups {
-		e.schedule.wish(key, c, now)
-	}
+	note(e.schedule, now)
 	e.wishes.Unlock()
 	select {
 	case e.woken <- struct{}{}:
@@ -87,13 +103,13 @@ func (e *Engine) evaluateNext(ctx context.Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	key, cause, at, ok := e.take(now)
+	key, cause, hosts, at, ok := e.take(now)
 	if !ok {
 		return false
 	}
 	g := e.groups[key]
 	e.unknown.freeze(g, at)
-	promrules.DefaultEvalIterationFunc(ctx, g, at)
+	promrules.DefaultEvalIterationFunc(within(ctx, newScope(hosts)), g, at)
 	end := time.Now()
 	e.evaluated.Store(end.UnixMilli())
 	e.metrics.evaluated(cause, end.Sub(now))
@@ -104,15 +120,15 @@ func (e *Engine) evaluateNext(ctx context.Context) bool {
 	return true
 }
 
-func (e *Engine) take(now time.Time) (key string, c Cause, at time.Time, ok bool) {
+func (e *Engine) take(now time.Time) (key string, c Cause, hosts Hosts, at time.Time, ok bool) {
 	e.wishes.Lock()
 	defer e.wishes.Unlock()
 	e.metrics.coalesced.Add(float64(e.schedule.coalesced))
 	e.schedule.coalesced = 0
 	if key, c, ok = e.schedule.take(now); ok {
-		at = e.schedule.timeOf(key, now)
+		hosts, at = e.schedule.about(key, c), e.schedule.timeOf(key, now)
 	}
-	return key, c, at, ok
+	return key, c, hosts, at, ok
 }
 
 func (e *Engine) settleNext(key string, end time.Time, took time.Duration, hold time.Time) {

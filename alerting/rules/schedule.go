@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Cause is why a group is evaluated.
 type Cause string
@@ -30,6 +33,8 @@ type slot struct {
 	settle time.Duration // how long an arrival waits
 
 	due   time.Time // of the next evaluation; zero: none is wished for
+	hosts Hosts     // that the next evaluation is about
+	all   bool      // it is about all
 	cause Cause     // of due
 	hold  time.Time // when a for ends; zero: none does
 	free  time.Time // no evaluation before this
@@ -61,6 +66,8 @@ func (s *schedule) wish(key string, c Cause, at time.Time) {
 	}
 	if c == Arrival {
 		at = at.Add(t.settle)
+	} else {
+		t.all = true
 	}
 	if at.Before(t.free) {
 		at = t.free
@@ -71,6 +78,33 @@ func (s *schedule) wish(key string, c Cause, at time.Time) {
 	if t.due.IsZero() || at.Before(t.due) {
 		t.due, t.cause = at, c
 	}
+}
+
+// arrive wishes for an evaluation since something has arrived of some hosts.
+func (s *schedule) arrive(key string, hosts Hosts, at time.Time) {
+	t := s.slots[key]
+	if t == nil {
+		return
+	}
+	s.wish(key, Arrival, at)
+	if t.settle > settle { // by the group's query_offset: it is not seen yet
+		t.all = true
+	}
+	if t.hosts == nil {
+		t.hosts = make(Hosts, len(hosts))
+	}
+	maps.Copy(t.hosts, hosts)
+}
+
+// about is the hosts that a group's evaluation for a cause is about; nil: all.
+func (s *schedule) about(key string, c Cause) Hosts {
+	t := s.slots[key]
+	hosts := t.hosts
+	if t.all || c != Arrival {
+		hosts = nil
+	}
+	t.hosts, t.all = nil, false
+	return hosts
 }
 
 // next is when the next group is due.
