@@ -38,7 +38,7 @@ type change struct {
 
 var (
 	errNoFile   = errors.New("no such file")
-	errFileName = errors.New("want a name like web.yml: letters, digits, . _ and -, at the end .yml or .yaml")
+	errFileName = errors.New("want a name like web.yml: letters, digits, . _ and -, at the end .yml, .yaml or .rules")
 )
 
 func (a *Alerting) registerFiles(mux *http.ServeMux) {
@@ -114,8 +114,7 @@ func (a *Alerting) pathFor(name string) (string, error) {
 		}
 		return filepath.Join(a.cfg.DataDir, routesFile), nil
 	}
-	ext := filepath.Ext(name)
-	if ext != ".yml" && ext != ".yaml" && ext != ".rules" || filepath.Base(name) != name || strings.HasPrefix(name, ".") ||
+	if !rules.IsFile(name) || filepath.Base(name) != name || strings.HasPrefix(name, ".") ||
 		strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(fileLetters, r) }) {
 		return "", fmt.Errorf("file %q: %w", name, errFileName)
 	}

@@ -21,6 +21,7 @@ func content(s, by string) string {
 // TestEditFiles edits rules and routes by the API: they are in force at once and
 // after a restart, bad ones change nothing, and each change can be undone.
 func TestEditFiles(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, "", "") // what ships
 	p := s.start(t)
@@ -76,6 +77,11 @@ func TestEditFiles(t *testing.T) {
 	if got := strings.Join(who, " "); got != "ann ann eve bob" {
 		t.Errorf("changed by %s, want the newest first: ann ann eve bob", got)
 	}
+	// Each name that is taken is read.
+	p.ask(t, http.MethodPut, "/api/alerts/files/busy.rules", content(busyRule, "ann"), http.StatusOK, nil)
+	newAgent(t, b, "web03", time.Minute).publish("cpu", "busy", 97)
+	hook.next(t, patience, "firing", "Busy", "web03")
+	p.ask(t, http.MethodDelete, "/api/alerts/files/busy.rules", "", http.StatusOK, nil)
 	// What ships can be replaced, and is there again when the replacement goes.
 	p.ask(t, http.MethodPut, "/api/alerts/files/hosts.yml", content("groups: []\n", "ann"), http.StatusOK, nil)
 	p.ask(t, http.MethodGet, "/api/alerts/files/hosts.yml", "", http.StatusOK, &f)

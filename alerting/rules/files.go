@@ -63,7 +63,7 @@ func ReadShipped(fsys fs.FS, glob, own string, log *slog.Logger) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule files %q: %w", glob, err)
 	}
-	mine, err := filepath.Glob(filepath.Join(own, "*.*ml"))
+	mine, err := filesIn(own)
 	if err != nil {
 		return nil, fmt.Errorf("rule files of %s: %w", own, err)
 	}
@@ -79,6 +79,26 @@ func ReadShipped(fsys fs.FS, glob, own string, log *slog.Logger) (*Set, error) {
 		}
 		return os.ReadFile(name)
 	}, log)
+}
+
+// extensions are how the name of a rule file ends.
+var extensions = []string{".yml", ".yaml", ".rules"}
+
+// IsFile tells whether a name is that of a rule file.
+func IsFile(name string) bool { return slices.Contains(extensions, filepath.Ext(name)) }
+
+// filesIn are the rule files of a folder, which need not exist.
+func filesIn(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if !e.IsDir() && IsFile(e.Name()) {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, err
 }
 
 // Files are the names of the files, sorted.
