@@ -36,6 +36,7 @@ var (
 	hosts    = flag.Int("hosts", 10_000, "hosts of the load")
 	interval = flag.Duration("interval", 10*time.Second, "between two batches of a host")
 	length   = flag.Duration("load", 40*time.Second, "how long the load is measured")
+	limit    = flag.Duration("limit", 10*time.Minute, "everything must be over by then")
 	peer     = flag.Bool("prometheus", true, "measure Debian's Prometheus and Alertmanager too")
 )
 
@@ -55,7 +56,7 @@ func main() {
 }
 
 func run() error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "bench-alerting")
 	if err != nil {
@@ -83,6 +84,7 @@ type bench struct {
 	dir      string
 	hits     chan hit
 	bus      bus.Bus
+	broker   string // AMQP URL
 	alerting *exec.Cmd
 	children []*exec.Cmd
 	exposed  atomic.Int64 // runs whose value is 1 in the exporter
@@ -122,13 +124,15 @@ func (b *bench) start(ctx context.Context) error {
 		return err
 	}
 	cfg := bus.DefaultConfig()
-	cfg.URLs = []string{url}
+	b.broker, cfg.URLs = url, []string{url}
 	b.bus, err = bus.Open(cfg, bus.Options{Name: "bench", Topology: telemetry.Topology(), Logger: quiet, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		return err
 	}
 	go func() { _ = b.bus.Run(ctx) }()
-	return b.bus.Ready(ctx)
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return b.bus.Ready(soon)
 }
 
 func rules() string {
@@ -161,36 +165,52 @@ func (b *bench) receive(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// patience is how long whatever must happen may take, and misses how many alerts
+// in a row may never arrive before a measurement is given up.
+const (
+	patience = 30 * time.Second
+	misses   = 3
+)
+
 // measure crosses the threshold for one instance after the other and returns how
 // long each took to reach the webhook.
-func (b *bench) measure(ctx context.Context, n int, cross func(context.Context, string) error, pause time.Duration) (took []time.Duration) {
-	for i := range n {
+func (b *bench) measure(ctx context.Context, n int, cross func(context.Context, int) (string, error), pause time.Duration) (took []time.Duration) {
+	missed := 0
+	for i := 0; i < n && missed < misses && ctx.Err() == nil; i++ {
 		time.Sleep(pause + rand.N(time.Second))
-		name, from := fmt.Sprintf("h%d-%d", i, rand.Int32()), time.Now()
-		if cross == nil {
+		from := time.Now()
+		name, err := cross(ctx, i)
+		if err != nil {
+			log.Printf("run %d: %v", i, err)
+			missed++
 			continue
 		}
-		if err := cross(ctx, name); err != nil {
-			log.Print(err)
+		at, ok := b.await(ctx, name)
+		if !ok {
+			log.Printf("run %d: nothing within %s", i, patience)
+			missed++
 			continue
 		}
-		late := time.After(30 * time.Second)
-	wait:
-		for {
-			select {
-			case h := <-b.hits:
-				if h.instance == name || h.instance == strconv.Itoa(i) {
-					took = append(took, h.at.Sub(from))
-					break wait
-				}
-			case <-late:
-				log.Printf("run %d: nothing within 30 s", i)
-				break wait
-			}
-		}
+		took, missed = append(took, at.Sub(from)), 0
 	}
 	slices.Sort(took)
 	return took
+}
+
+// await is when the alert of an instance came.
+func (b *bench) await(ctx context.Context, instance string) (time.Time, bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		select {
+		case h := <-b.hits:
+			if h.instance == instance {
+				return h.at, true
+			}
+		case <-ctx.Done():
+			return time.Time{}, false
+		}
+	}
 }
 
 func report(what string, took []time.Duration) {
@@ -204,57 +224,15 @@ func report(what string, took []time.Duration) {
 	fmt.Printf("%-40s n=%d median=%v p90=%v p99=%v max=%v\n", what, len(took), at(.5), at(.9), at(.99), took[len(took)-1].Round(time.Millisecond/10))
 }
 
-func (b *bench) publish(ctx context.Context, name string) error {
-	return b.bus.Publish(ctx, telemetry.MetricsExchange, &bus.Message{
-		Key: "g.bench.x", ContentType: telemetry.JSONContentType,
-		Body: fmt.Appendf(nil, `{"name":"crossed","labels":{"instance":%q},"value":1}`, name),
-	})
-}
-
-// underLoad publishes for all hosts and measures again, and what alerting takes.
-func (b *bench) underLoad(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+// publish publishes one sample above the threshold.
+func (b *bench) publish(ctx context.Context, run int) (instance string, err error) {
+	instance = fmt.Sprintf("h%d-%d", run, rand.Int32())
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	sent := &atomic.Int64{}
-	go b.load(ctx, sent)
-	time.Sleep(2 * *interval) // all hosts are known
-	from, cpu, before := time.Now(), seconds(b.alerting), sent.Load()
-	took := b.measure(ctx, max(10, int(*length/(2*time.Second))), b.publish, time.Second)
-	wall := time.Since(from)
-	report(fmt.Sprintf("thump, %d hosts × %d series, %d rules", *hosts, seriesPerHost, rulesLoaded), took)
-	fmt.Printf("  alerting: %.1f CPU s in %.0f s = %.0f %% of a core; %.0f batches/s published\n",
-		seconds(b.alerting)-cpu, wall.Seconds(), 100*(seconds(b.alerting)-cpu)/wall.Seconds(), float64(sent.Load()-before)/wall.Seconds())
-	return nil
-}
-
-// load publishes a batch for each host in every interval, spread evenly.
-func (b *bench) load(ctx context.Context, sent *atomic.Int64) {
-	var enc telemetry.Encoder
-	window := make(chan struct{}, 500)
-	start := time.Now()
-	for i := 0; ctx.Err() == nil; i++ {
-		time.Sleep(time.Until(start.Add(time.Duration(i) * *interval / time.Duration(*hosts))))
-		m := enc.Encode(batch(i%*hosts, uint64(i/(*hosts))))
-		window <- struct{}{}
-		go func() {
-			defer func() { <-window }()
-			if b.bus.Publish(ctx, telemetry.MetricsExchange, m) == nil {
-				sent.Add(1)
-			}
-		}()
-	}
-}
-
-func batch(host int, seq uint64) *telemetry.Batch {
-	now, name := time.Now(), fmt.Sprintf("host%05d", host)
-	out := &telemetry.Batch{Host: name, Group: "g", Probe: "load", Interval: *interval, Boot: name, Seq: seq + 1, Time: now}
-	for i := range seriesPerHost {
-		out.Series = append(out.Series, telemetry.Series{
-			Labels:  []telemetry.Label{{Name: "__name__", Value: fmt.Sprintf("load_%d", i)}, {Name: "group", Value: "g"}, {Name: "instance", Value: name}, {Name: "job", Value: "node"}},
-			Samples: []telemetry.Sample{{Time: now.UnixMilli(), Value: rand.Float64() + 1}},
-		})
-	}
-	return out
+	return instance, b.bus.Publish(ctx, telemetry.MetricsExchange, &bus.Message{
+		Key: "g.bench.x", ContentType: telemetry.JSONContentType,
+		Body: fmt.Appendf(nil, `{"name":"crossed","labels":{"instance":%q},"value":1}`, instance),
+	})
 }
 
 // startPrometheus starts Debian's pair at its most aggressive, with an exporter.
@@ -278,9 +256,9 @@ func (b *bench) startPrometheus() error {
 	return ready("http://" + prom + "/-/ready")
 }
 
-func (b *bench) expose(context.Context, string) error {
-	b.exposed.Add(1)
-	return nil
+// expose shows one more sample above the threshold to whoever scrapes.
+func (b *bench) expose(context.Context, int) (instance string, err error) {
+	return strconv.FormatInt(b.exposed.Add(1)-1, 10), nil
 }
 
 func (b *bench) serve(h http.Handler) (string, error) {
@@ -323,7 +301,9 @@ func (b *bench) child(program string, args ...string) (*exec.Cmd, error) {
 func (b *bench) stop() {
 	for _, c := range slices.Backward(b.children) {
 		_ = c.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(10*time.Second, func() { _ = c.Process.Kill() })
 		_ = c.Wait()
+		late.Stop()
 	}
 }
 
@@ -336,9 +316,11 @@ func port() string {
 	return l.Addr().String()
 }
 
+var client = http.Client{Timeout: patience}
+
 func ready(url string) error {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		r, err := http.Get(url)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		r, err := client.Get(url)
 		if err != nil {
 			continue
 		}
@@ -347,7 +329,7 @@ func ready(url string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is not ready within 30 s", url)
+	return fmt.Errorf("%s is not ready within %s", url, patience)
 }
 
 // seconds is the CPU time that a process has taken.
