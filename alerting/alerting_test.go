@@ -25,6 +25,7 @@ groups:
 `
 
 func TestThresholdFiresAndResolves(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	p := newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	a := newAgent(t, b, "web01", time.Minute)
@@ -53,6 +54,7 @@ func TestThresholdFiresAndResolves(t *testing.T) {
 }
 
 func TestChangesArePublished(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	a := newAgent(t, b, "web01.example", time.Minute)
@@ -86,6 +88,7 @@ func TestChangesArePublished(t *testing.T) {
 }
 
 func TestChangesWaitForTheBroker(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	p := newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	b.refuses.Store(true)
@@ -100,6 +103,7 @@ func TestChangesWaitForTheBroker(t *testing.T) {
 }
 
 func TestForEndsOnTime(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	p := newSetup(t, b, strings.Replace(busyRule, "expr: busy > 90", "expr: busy > 90\n        for: 2s", 1), routes(hook.URL)).start(t)
 	from := time.Now()
@@ -116,6 +120,7 @@ func TestForEndsOnTime(t *testing.T) {
 }
 
 func TestLatency(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	// Each a bit later after the last evaluation than the one before.
@@ -140,6 +145,7 @@ func measureLatency(t *testing.T, b bus.Bus, hook *webhook, pause func(int) time
 }
 
 func TestUndecodableIsRejected(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	p := newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	bad := []bus.Message{
@@ -165,6 +171,7 @@ func TestUndecodableIsRejected(t *testing.T) {
 }
 
 func TestClockAhead(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	p := newSetup(t, b, busyRule, routes(hook.URL)).start(t)
 	a := newAgent(t, b, "fast", time.Minute)
@@ -181,6 +188,7 @@ func TestClockAhead(t *testing.T) {
 }
 
 func TestRulesAPI(t *testing.T) {
+	t.Parallel()
 	b := newMemory()
 	p := newSetup(t, b, "", "").start(t) // what ships
 	var got struct {

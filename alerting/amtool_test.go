@@ -23,6 +23,7 @@ func tool(t *testing.T, name string) string {
 }
 
 func TestAmtool(t *testing.T) {
+	t.Parallel()
 	amtool := tool(t, "amtool")
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))

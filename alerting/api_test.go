@@ -102,6 +102,7 @@ func TestAcknowledge(t *testing.T) {
 }
 
 func TestPreviewAndTrial(t *testing.T) {
+	t.Parallel()
 	hook := newWebhook(t)
 	broken := strings.ReplaceAll(routes(hook.URL), "receivers:\n", "receivers:\n  - name: broken\n    webhook_configs: [{url: 'http://127.0.0.1:1/'}]\n")
 	broken = strings.Replace(broken, "repeat_interval: 1h", `repeat_interval: 1h, routes: [{matchers: ['severity="page"'], receiver: broken, continue: true}, {matchers: ['team="x"'], receiver: hook}]`, 1)

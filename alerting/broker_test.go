@@ -61,6 +61,7 @@ func background(t *testing.T, run func(context.Context) error) {
 }
 
 func TestThroughTheBroker(t *testing.T) {
+	t.Parallel()
 	url, hook := startBroker(t), newWebhook(t)
 	agents := connect(t, url, "agents")
 	s := newSetup(t, connect(t, url, "alerting"), busyRule, routes(hook.URL))
@@ -113,6 +114,7 @@ func TestThroughTheBroker(t *testing.T) {
 }
 
 func TestLatencyThroughTheBroker(t *testing.T) {
+	t.Parallel()
 	url, hook := startBroker(t), newWebhook(t)
 	newSetup(t, connect(t, url, "alerting"), busyRule, routes(hook.URL)).start(t)
 	measureLatency(t, connect(t, url, "agents"), hook, func(int) time.Duration { return 150 * time.Millisecond })

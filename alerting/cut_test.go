@@ -18,6 +18,7 @@ func many(site string, n, silent int) []fallen {
 }
 
 func TestCut(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		why      string
 		hosts    []fallen
@@ -44,6 +45,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestCutEnds(t *testing.T) {
+	t.Parallel()
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	k, all := cuts{}, many("", 100, 1)
 	k.fall(at(0), all, map[string]int{"": 100})

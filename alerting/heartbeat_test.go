@@ -14,6 +14,7 @@ import (
 
 // TestHeartbeat: it beats while alerting works, and not while the broker is away.
 func TestHeartbeat(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))
 	s.cfg.Heartbeat.URL, s.cfg.Heartbeat.Interval = hook.URL, config.Duration(time.Second)
@@ -36,6 +37,7 @@ func TestHeartbeat(t *testing.T) {
 // TestFill: a new store is filled from history, when that answers at last, and
 // rules that look back fire on it; one that is not new is left alone.
 func TestFill(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	var asked atomic.Int32
 	history := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestHostsFall(t *testing.T) {
+	t.Parallel()
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	h := newHosts(start)

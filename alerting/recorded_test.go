@@ -24,6 +24,7 @@ groups:
 // TestRecordedIsPublished: history gets recorded series, ALERTS and
 // ALERTS_FOR_STATE through the broker; alerting, which gets them too, leaves them.
 func TestRecordedIsPublished(t *testing.T) {
+	t.Parallel()
 	url, hook := startBroker(t), newWebhook(t)
 	tap := connect(t, url, "tap")
 	taken := make(chan struct{}, 1)

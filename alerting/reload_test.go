@@ -14,6 +14,7 @@ import (
 )
 
 func TestReload(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))
 	p := s.start(t)
@@ -59,6 +60,7 @@ func TestReload(t *testing.T) {
 // TestRemovedRule: an alert whose rule is gone is resolved once nobody has said
 // for a while that it fires; until then it is not forgotten.
 func TestRemovedRule(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))
 	p := s.start(t)
@@ -75,6 +77,7 @@ func TestRemovedRule(t *testing.T) {
 }
 
 func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name, rules, am string
 		change          func(*alerting.Config)
@@ -106,6 +109,7 @@ func TestBadConfiguration(t *testing.T) {
 }
 
 func TestRuleGlobs(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, busyRule, routes(hook.URL))
 	write(t, filepath.Join(s.dir, "more.rules"), "groups: [{name: more, rules: [{record: busy:max, expr: max by (instance) (busy)}]}]\n")
@@ -118,6 +122,7 @@ func TestRuleGlobs(t *testing.T) {
 }
 
 func TestFolderInUse(t *testing.T) {
+	t.Parallel()
 	s := newSetup(t, newMemory(), "", "")
 	s.start(t)
 	_, err := alerting.New(s.cfg, alerting.Deps{Bus: s.bus, Logger: s.log, Registerer: prometheus.NewRegistry()})

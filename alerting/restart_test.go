@@ -9,6 +9,7 @@ import (
 )
 
 func TestRestartWhileFiring(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, strings.Replace(busyRule, "1m", "1s", 1), routes(hook.URL))
 	p := s.start(t)
@@ -32,6 +33,7 @@ func TestRestartWhileFiring(t *testing.T) {
 // TestKilledWhileFiring starts from a copy of the folder as it was at some
 // moment, which is what a kill leaves.
 func TestKilledWhileFiring(t *testing.T) {
+	t.Parallel()
 	b, hook := newMemory(), newWebhook(t)
 	s := newSetup(t, b, strings.Replace(busyRule, "1m", "1s", 1), routes(hook.URL))
 	p := s.start(t)
@@ -60,6 +62,7 @@ func TestKilledWhileFiring(t *testing.T) {
 }
 
 func TestForGoesOnAfterRestart(t *testing.T) {
+	t.Parallel()
 	const hold, before = 10 * time.Second, 6 * time.Second
 	b, hook := newMemory(), newWebhook(t)
 	rules := strings.Replace(strings.Replace(busyRule, "1m", "1s", 1), "expr: busy > 90", "expr: busy > 90\n        for: 10s", 1)
