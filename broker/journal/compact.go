@@ -41,6 +41,9 @@ func (j *Journal) compact(s *segment) error {
 	if err := c.scan.Err(); err != nil {
 		return fmt.Errorf("read segment: %w", err)
 	}
+	if err := c.moveNotes(); err != nil {
+		return err
+	}
 	if err := c.await(); err != nil {
 		return err
 	}
@@ -197,6 +200,9 @@ func (j *Journal) giveUp(seg *segment) {
 	for _, s := range j.spans {
 		for i := range s.off {
 			if s.seqOf(i) == seg.seq && s.alive(i) {
+				for _, q := range s.appendQueues(nil, i) {
+					j.dropNote(place{q, s.id(i)})
+				}
 				s.mask[i] = 0
 				delete(s.wide, i)
 				j.bury(s, i)

@@ -17,15 +17,20 @@
 // # What may be removed when
 //
 // A record on disk comes back to life at the next Open unless a done record says that it
-// is dead. Hence three rules, kept by reclaim.go:
+// is dead. Hence four rules, kept by reclaim.go:
 //
 //  1. A segment is removed only when no message is alive in it, and the copies of those that
 //     compaction moved are durable.
+//
 //  2. A done record is on disk for as long as a copy of its message that it killed: the
 //     segment counts, per segment that holds such messages, its done records (refs), and
 //     is removed after those segments. Compaction copies done records that are still needed.
+//
 //  3. A segment that holds newer copies of the messages of an older one (shadows) is
 //     removed after it: done records name only the newer copy in refs.
+//
+//  4. Of what Returned noted, the newest record of each message that is still in the queue stays (notes);
+//     compaction writes it again.
 //
 // Ids are never given twice: the newest segment, whose name says the first id that was
 // free when it was made, stays until a newer one is on disk.

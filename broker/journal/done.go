@@ -27,6 +27,7 @@ func (j *Journal) done(queue uint64, ids []uint64) error {
 		if s, i := j.spans.find(id); s != nil && s.clear(i, queue) {
 			j.doneIDs = append(j.doneIDs, id)
 			j.doneAt = append(j.doneAt, s.seqOf(i))
+			j.dropNote(place{queue, id})
 			if !s.alive(i) {
 				j.bury(s, i)
 			}

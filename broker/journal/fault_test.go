@@ -41,6 +41,11 @@ func (w *world) work() error {
 				return err
 			}
 		}
+		if i%5 == 0 {
+			if err := w.tryReturned(queues[len(queues)-1], uint16(i), id); err != nil {
+				return err
+			}
+		}
 		if i > 4 {
 			w.note(1, id-4)
 			if err := w.j.Done(1, id-4); err != nil {

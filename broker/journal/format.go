@@ -18,9 +18,11 @@ const (
 	kindDone    = 3 // messages that left a queue
 	kindMark    = 4 // how much of the segment was synced before this batch
 
+	kindReturned = 5 // how often messages were put back into a queue
+
 	maxID = 1 << 62
 
-	// doneIDs is the number of ids that one done record takes at most.
+	// doneIDs is the number of ids that one done or returned record takes at most.
 	doneIDs = 1024
 )
 

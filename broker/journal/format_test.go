@@ -147,5 +147,5 @@ func newestKind(b []byte) byte {
 	if len(b) == 0 {
 		return 0
 	}
-	return b[0] % 4
+	return b[0] % 5
 }

@@ -35,8 +35,9 @@ const MaxMessage = 512 << 20
 
 // An Entry is a message that a queue had when the journal was opened.
 type Entry struct {
-	ID   uint64
-	Size uint32 // header and body, in bytes
+	ID       uint64
+	Size     uint32 // header and body, in bytes
+	Returned uint16 // times that Returned has counted
 }
 
 // A Journal is an open journal. Its methods may be called from several goroutines.
@@ -68,8 +69,9 @@ type Journal struct {
 	newest    uint32 // seq of the newest segment that is on disk
 	waiting   []waiting
 	recovered map[uint64][]Entry
-	failed    error // ErrFailed and its cause
-	full      error // ErrDiskFull and its cause
+	notes     map[place]note // of messages that a queue has
+	failed    error          // ErrFailed and its cause
+	full      error          // ErrDiskFull and its cause
 	closed    bool
 	ended     bool // the syncer has ended: nothing more becomes durable
 	stats     Stats
@@ -77,6 +79,7 @@ type Journal struct {
 	meta    []byte   // scratch
 	doneIDs []uint64 // scratch
 	doneAt  []uint32 // scratch
+	returns []Return // scratch
 }
 
 // Open opens the journal in a folder, which it makes and locks, and recovers what

@@ -12,6 +12,9 @@ import (
 // compacted: a queue that is being drained kills the rest of it sooner.
 const dullLooks = 2
 
+// noteSize is about what a note takes in a record of many, bytes.
+const noteSize = 4
+
 // reclaimSpace is the reclaimer: it removes segments as they die, and compacts one at a time.
 func (j *Journal) reclaimSpace() {
 	defer close(j.reclaim)
@@ -43,7 +46,7 @@ func (j *Journal) removeDead() {
 	}
 }
 
-// nextDead returns a segment that the three rules of the package comment let go, and that is
+// nextDead returns a segment that the four rules of the package comment let go, and that is
 // not the newest on disk.
 func (j *Journal) nextDead() *segment {
 	j.mu.Lock()
@@ -60,7 +63,7 @@ func (j *Journal) nextDead() *segment {
 }
 
 func (j *Journal) isDead(s *segment) bool {
-	return s.records == 0 && len(s.refs) == 0 && len(s.shadows) == 0 &&
+	return s.records == 0 && len(s.refs) == 0 && s.notes == 0 && len(s.shadows) == 0 &&
 		s.sealed && s.seq < j.newest && s.copied <= j.stored
 }
 
@@ -142,12 +145,12 @@ func (j *Journal) dullest() *segment {
 // isDull tells whether little of a segment is needed, but too much to remove it.
 func (j *Journal) isDull(s *segment) bool {
 	return s.sealed && s.seq < j.newest && !s.broken && len(s.shadows) == 0 &&
-		s.records+len(s.refs) > 0 && 2*s.needed() < s.size
+		s.records+len(s.refs)+s.notes > 0 && 2*s.needed() < s.size
 }
 
 // needed returns about how many bytes of the segment would be copied.
 func (s *segment) needed() int64 {
-	n := s.live
+	n := s.live + noteSize*int64(s.notes)
 	if s.doneIDs > 0 {
 		refs := 0
 		for _, r := range s.refs {

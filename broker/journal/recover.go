@@ -83,7 +83,11 @@ func (j *Journal) merge(scans []*scan) {
 	for _, r := range scans {
 		j.bringDone(r)
 	}
-	j.handOut()
+	counts := j.dropUnknown()
+	for _, r := range scans {
+		j.bringReturned(r)
+	}
+	j.handOut(counts)
 }
 
 // demote turns the span's entries into copied ones.
@@ -171,9 +175,20 @@ func (j *Journal) bringDone(r *scan) {
 	})
 }
 
-// handOut counts what is alive, and lists it by queue. Messages leave queues that are gone.
-func (j *Journal) handOut() {
-	counts := j.dropUnknown()
+// bringReturned takes over how often messages were put back. Counts only grow: the highest is the newest.
+func (j *Journal) bringReturned(r *scan) {
+	eachMeta(r.returns, func(meta []byte) {
+		parseReturned(meta, func(p place, count uint16) {
+			s, i := j.spans.find(p.id)
+			if s != nil && s.holds(i, p.queue) && count >= j.notes[p].count {
+				j.setNote(p, note{count, r.seg.seq})
+			}
+		})
+	})
+}
+
+// handOut counts what is alive, and lists it by queue.
+func (j *Journal) handOut(counts map[uint64]int) {
 	j.recovered = make(map[uint64][]Entry, len(counts))
 	for queue, n := range counts {
 		j.recovered[queue] = make([]Entry, 0, n)
@@ -189,14 +204,14 @@ func (j *Journal) handOut() {
 			seg.live += s.sizeOf(i)
 			queues = s.appendQueues(queues[:0], i)
 			for _, q := range queues {
-				j.recovered[q] = append(j.recovered[q], Entry{s.id(i), s.messageSizes[i]})
+				j.recovered[q] = append(j.recovered[q], Entry{s.id(i), s.messageSizes[i], j.notes[place{q, s.id(i)}].count})
 			}
 		}
 		s.messageSizes = nil
 	}
 }
 
-// dropUnknown returns how many messages each queue has.
+// dropUnknown takes messages out of queues that are gone, and returns how many each of the others has.
 func (j *Journal) dropUnknown() map[uint64]int {
 	counts, known := map[uint64]int{}, map[uint64]bool{}
 	var queues []uint64

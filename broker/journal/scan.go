@@ -18,6 +18,7 @@ type scan struct {
 	moved   []copied // other messages, in order
 	sets    queueSets
 	dones   []byte // metas of done records, each behind its length
+	returns []byte // the same of returned records
 	maxID   uint64
 	message messageMeta // scratch
 
@@ -168,6 +169,8 @@ func (r *scan) take(rec *record.Record) {
 		sound = r.takeMessage(rec)
 	case kindDone:
 		sound = r.takeDone(rec)
+	case kindReturned:
+		sound = r.takeReturned(rec)
 	case kindMark:
 	default:
 		sound = false
@@ -207,16 +210,30 @@ func (r *scan) takeDone(rec *record.Record) bool {
 		r.seg.doneIDs++
 	})
 	r.seg.dones += rec.Size()
-	r.dones = binary.AppendUvarint(r.dones, uint64(len(rec.Meta)))
-	r.dones = append(r.dones, rec.Meta...)
+	r.dones = appendMeta(r.dones, rec.Meta)
 	return sound
+}
+
+func (r *scan) takeReturned(rec *record.Record) bool {
+	sound := parseReturned(rec.Meta, func(p place, _ uint16) { r.maxID = max(r.maxID, p.id) })
+	r.returns = appendMeta(r.returns, rec.Meta)
+	return sound
+}
+
+// appendMeta appends a meta behind its length, eachMeta reads them back.
+func appendMeta(dst, meta []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(meta))), meta...)
+}
+
+func eachMeta(b []byte, do func(meta []byte)) {
+	for d := (decoder{b: b}); len(d.b) > 0; {
+		n := d.uvarint()
+		do(d.b[:n])
+		d.b = d.b[n:]
+	}
 }
 
 // eachDone calls done for each message that left a queue.
 func (r *scan) eachDone(done func(queue, id uint64)) {
-	for d := (decoder{b: r.dones}); len(d.b) > 0; {
-		n := d.uvarint()
-		parseDone(d.b[:n], done)
-		d.b = d.b[n:]
-	}
+	eachMeta(r.dones, func(meta []byte) { parseDone(meta, done) })
 }

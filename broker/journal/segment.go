@@ -35,6 +35,7 @@ type segment struct {
 	dones   int64           // bytes of its done records
 	doneIDs int             // their ids
 	refs    map[uint32]int  // of these, by the older segment that holds a message they killed
+	notes   int             // newest records of how often a message was put back
 	shadows map[uint32]bool // older segments of whose messages it has newer copies
 	dull    int             // looks in a row at which little was alive in it
 	copied  uint64          // number of the batch with the last copies that compaction made from it

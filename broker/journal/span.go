@@ -88,12 +88,18 @@ func (s *span) has(i, k int) bool {
 	return s.mask[i]&(1<<k) != 0
 }
 
+// holds tells whether entry i is in a queue.
+func (s *span) holds(i int, queue uint64) bool {
+	k := slices.Index(s.sets.get(s.set[i]), queue)
+	return k >= 0 && s.alive(i) && s.has(i, k)
+}
+
 // clear takes the message out of a queue. It returns false if it was not in it.
 func (s *span) clear(i int, queue uint64) bool {
-	k := slices.Index(s.sets.get(s.set[i]), queue)
-	if k < 0 || !s.alive(i) || !s.has(i, k) {
+	if !s.holds(i, queue) {
 		return false
 	}
+	k := slices.Index(s.sets.get(s.set[i]), queue)
 	bits := s.wide[i]
 	if bits == nil {
 		s.mask[i] &^= 1 << k

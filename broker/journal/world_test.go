@@ -40,7 +40,8 @@ type world struct {
 	o       journal.Options
 	j       *journal.Journal
 	sent    map[uint64]message
-	durable uint64 // the newest that the journal said is durable
+	durable uint64               // the newest that the journal said is durable
+	returns map[[2]uint64]uint16 // by queue and message: how often it was put back
 }
 
 type message struct {
@@ -55,7 +56,7 @@ type state struct {
 }
 
 func newWorld(t fatal, o journal.Options) *world {
-	w := &world{t: t, disk: faulty.New(), o: o, sent: map[uint64]message{}}
+	w := &world{t: t, disk: faulty.New(), o: o, sent: map[uint64]message{}, returns: map[[2]uint64]uint16{}}
 	w.open()
 	return w
 }
@@ -87,6 +88,9 @@ func (w *world) tryAppend(size int, queues ...uint64) (uint64, error) {
 	id, err := w.j.Append(queues, m.header, m.body)
 	if err == nil {
 		w.sent[id] = m
+		for _, q := range queues { // the id of a message that a crash took may be given again
+			delete(w.returns, [2]uint64{q, id})
+		}
 	}
 	return id, err
 }
@@ -200,6 +204,7 @@ func (w *world) check(closed bool) {
 			if _, routed := m.queues[queue]; !sent || !routed || e.ID <= last || int(e.Size) != len(m.header)+len(m.body) {
 				w.t.Fatalf("queue %d recovered %+v behind %d, sent %v, routed %v", queue, e, last, sent, routed)
 			}
+			w.checkReturned(closed, queue, e)
 			last = e.ID
 			there[queue][e.ID] = true
 			w.read(e.ID)
