@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,6 +46,7 @@ type Broker struct {
 	serving sync.WaitGroup // connections
 	replies sync.Map       // addresses of direct reply-to to their *channel
 	alarm   alarm
+	clock   atomic.Uint32 // in units of clockTick, since Run began
 
 	opening sync.Mutex // held while limits are counted; taken before mu
 

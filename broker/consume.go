@@ -188,7 +188,7 @@ func (ch *channel) keepLocked(d vhost.Delivery, noAck bool) (tag uint64) {
 	ch.lastTag++
 	if !noAck {
 		d.Message = nil // borrowed
-		ch.unacked.add(ch.lastTag, d)
+		ch.unacked.add(ch.lastTag, d, ch.conn.broker.clock.Load())
 	}
 	return ch.lastTag
 }

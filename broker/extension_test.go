@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"thump/broker"
+	"thump/broker/vhost"
 	"thump/internal/config"
 )
 
@@ -180,13 +181,15 @@ func TestPriorityQueue(t *testing.T) {
 	}
 }
 
+// TestDeliveryLimit restarts the broker in between: it counts on.
 func TestDeliveryLimit(t *testing.T) {
-	ch := start(t).channel(t)
+	s := start(t)
+	ch := s.channel(t)
 	declare(t, ch, "q", true, amqp.Table{
 		"x-queue-type": "quorum", "x-delivery-limit": 2,
 		"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead",
 	})
-	queue(t, ch, "dead")
+	durableQueue(t, ch, "dead")
 	send(t, ch, "q", amqp.Publishing{DeliveryMode: amqp.Persistent})
 	for i := range int64(3) {
 		d, ok, err := ch.Get("q", false)
@@ -195,6 +198,11 @@ func TestDeliveryLimit(t *testing.T) {
 			t.Fatalf("delivery %d: %t, %v", i, ok, d.Headers)
 		}
 		must(t, d.Nack(false, true))
+		if i == 1 {
+			must(t, s.stop())
+			s = startIn(t, s.dir)
+			ch = s.channel(t)
+		}
 	}
 	d, ok, err := ch.Get("dead", true)
 	must(t, err)
@@ -220,6 +228,38 @@ func TestConsumerTimeout(t *testing.T) {
 	if got := bodies(t, other, "q"); len(got) != 1 || got[0] != "2" {
 		t.Errorf("back in the queue: %q", got)
 	}
+}
+
+// TestConsumerTimeoutOfAQueue has the consumer's timeout before the queue's and the policy's, and these before the
+// broker's.
+func TestConsumerTimeoutOfAQueue(t *testing.T) {
+	s := start(t)
+	must(t, s.SetPolicy("/", false, vhost.Policy{Name: "p", Pattern: "^policy", Definition: map[string]any{"consumer-timeout": 250.0}}))
+	for _, c := range []struct {
+		queue          string
+		queueMS, ownMS any
+		want           int
+	}{{"argument", 300, nil, 300}, {"policy", nil, nil, 250}, {"policy.longer", 60000, nil, 250}, {"consumer", 60000, 200, 200}} {
+		ch := s.channel(t)
+		declare(t, ch, c.queue, false, timeoutArgument(c.queueMS))
+		publish(t, ch, "", c.queue, "1", "2")
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		got, err := ch.Consume(c.queue, "", false, false, false, false, timeoutArgument(c.ownMS))
+		must(t, err)
+		must(t, next(t, got).Ack(false))
+		next(t, got) // never acknowledged
+		wantException(t, receive(t, closed), 406, fmt.Sprintf("PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: %d ms.", c.want))
+	}
+	ch := s.channel(t)
+	_, err := ch.QueueDeclare("argument", false, false, false, false, timeoutArgument(301))
+	wantException(t, err, 406, "PRECONDITION_FAILED - inequivalent arg 'x-consumer-timeout' for queue 'argument' in vhost '/': received '301' but current is '300'")
+}
+
+func timeoutArgument(ms any) amqp.Table {
+	if ms == nil {
+		return nil
+	}
+	return amqp.Table{"x-consumer-timeout": ms}
 }
 
 func TestConsistentHashExchange(t *testing.T) {

@@ -12,71 +12,86 @@ import (
 // Delivery acknowledgement timeout, a RabbitMQ extension: a channel that holds a
 // delivery for too long without an ack is closed, so that others get it.
 
-// overdue looks after the age of a channel's deliveries without a time in each:
-// every so often it notes the last tag. It is guarded by outbound.mu.
-type overdue struct {
-	marks []mark // of the time within the timeout, oldest first
-	tag   uint64 // deliveries up to this one are older than the timeout
-	found bool   // one of them is unacknowledged
-}
+// clockTick is the unit of the clock that deliveries are stamped with.
+const clockTick = 100 * time.Millisecond
 
-type mark struct {
-	tag uint64
-	at  time.Time
-}
+// looksPerTimeout is how often within the shortest timeout deliveries are looked at.
+const looksPerTimeout = 20
 
-// marksPerTimeout is how exact the timeout is kept.
-const marksPerTimeout = 20
+// overdue is the timeout that a delivery of the channel has outlived; 0: none has. It
+// is guarded by outbound.mu.
+type overdue time.Duration
 
-// watchDeliveries runs until ctx ends.
+// watchDeliveries keeps the clock until ctx ends, and looks for what is overdue.
 func (b *Broker) watchDeliveries(ctx context.Context) {
-	timeout := b.config.ConsumerTimeout.D()
-	if timeout <= 0 {
-		return
-	}
-	ticks := time.NewTicker(max(timeout/marksPerTimeout, time.Millisecond))
+	ticks := time.NewTicker(clockTick)
 	defer ticks.Stop()
+	started := time.Now()
+	looked := started
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticks.C:
-			for _, c := range b.open() {
-				c.findOverdue(now, timeout)
+			b.clock.Store(uint32(now.Sub(started) / clockTick))
+			shortest := b.shortestPatience()
+			if shortest > 0 && now.Sub(looked) >= shortest/looksPerTimeout {
+				looked = now
+				for _, c := range b.open() {
+					c.findOverdue(shortest)
+				}
 			}
 		}
 	}
 }
 
+// shortestPatience returns the shortest timeout in force; 0: there is none.
+func (b *Broker) shortestPatience() time.Duration {
+	shortest := b.config.ConsumerTimeout.D()
+	for _, v := range b.storage.all() {
+		if d, some := v.ShortestPatience(); some && (shortest <= 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	return shortest
+}
+
 // findOverdue has the reader close the channels that hold a delivery for too long.
-func (c *connection) findOverdue(now time.Time, timeout time.Duration) {
+func (c *connection) findOverdue(shortest time.Duration) {
 	if c.closing.Load() { // the close has a deadline of its own
 		return
 	}
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	for _, ch := range c.channels {
-		if ch.noteAgeLocked(now, timeout) {
+		if ch.overdue != 0 || ch.closed {
+			continue
+		}
+		if ch.overdue = ch.findOverdueLocked(shortest); ch.overdue != 0 {
 			c.interrupted.Store(true)
-			_ = c.conn.SetReadDeadline(now) // wakes the reader; a failure shows at its read
+			_ = c.conn.SetReadDeadline(time.Now()) // wakes the reader; a failure shows at its read
 		}
 	}
 }
 
-func (ch *channel) noteAgeLocked(now time.Time, timeout time.Duration) (found bool) {
-	o := &ch.overdue
-	for len(o.marks) > 0 && now.Sub(o.marks[0].at) >= timeout {
-		o.tag = o.marks[0].tag
-		o.marks = o.marks[1:]
+// findOverdueLocked looks at the deliveries that are older than the shortest timeout.
+func (ch *channel) findOverdueLocked(shortest time.Duration) overdue {
+	now := ch.conn.broker.clock.Load()
+	usual := ch.conn.broker.config.ConsumerTimeout.D()
+	for i := range ch.unacked.list[ch.unacked.head:] {
+		p := &ch.unacked.list[ch.unacked.head+i]
+		if p.settled {
+			continue
+		}
+		age := time.Duration(now-p.since) * clockTick
+		if age < shortest {
+			break // and so are those behind it
+		}
+		if patience := p.delivery.Patience(usual); patience > 0 && age >= patience {
+			return overdue(patience)
+		}
 	}
-	if last := ch.lastTag; len(o.marks) == 0 && last > o.tag || len(o.marks) > 0 && last > o.marks[len(o.marks)-1].tag {
-		o.marks = append(o.marks, mark{tag: last, at: now})
-	}
-	if o.found || ch.closed || ch.unacked.count() == 0 || ch.unacked.list[ch.unacked.head].tag > o.tag {
-		return false
-	}
-	o.found = true
-	return true
+	return 0
 }
 
 // wasInterrupted reports whether a read failed because there are channels to
@@ -94,12 +109,11 @@ func (c *connection) wasInterrupted(err error) bool {
 
 // failOverdue closes the channels that findOverdue has found.
 func (c *connection) failOverdue() {
-	timeout := c.broker.config.ConsumerTimeout.D()
 	for _, ch := range c.channels {
 		c.out.mu.Lock()
-		found := ch.overdue.found
+		timeout := time.Duration(ch.overdue)
 		c.out.mu.Unlock()
-		if found && !ch.closing {
+		if timeout != 0 && !ch.closing {
 			ch.fail(amqp.ChannelError(amqp.PreconditionFailed,
 				"delivery acknowledgement on channel %d timed out. Timeout value used: %d ms."+
 					" This timeout value can be configured, see consumers doc guide to learn more", ch.id, timeout.Milliseconds()))

@@ -20,6 +20,7 @@ type pending struct {
 	tag      uint64
 	delivery vhost.Delivery
 	settled  bool
+	since    uint32 // Broker.clock at the delivery
 }
 
 // compactFrom is the length from which holes and the used-up front are removed.
@@ -29,11 +30,11 @@ const compactFrom = 64
 func (u *unacked) count() int { return len(u.list) - u.head - u.holes }
 
 // add appends a delivery; tags only grow.
-func (u *unacked) add(tag uint64, d vhost.Delivery) {
+func (u *unacked) add(tag uint64, d vhost.Delivery, now uint32) {
 	if len(u.list) == cap(u.list) && len(u.list) >= compactFrom && u.count() <= len(u.list)/2 {
 		u.compact()
 	}
-	u.list = append(u.list, pending{tag: tag, delivery: d})
+	u.list = append(u.list, pending{tag: tag, delivery: d, since: now})
 }
 
 func (u *unacked) compact() {

@@ -43,6 +43,7 @@ type Consumer struct {
 	queue    *Queue
 	receiver Receiver
 	priority int64 // RabbitMQ's x-priority
+	patience int64 // ms, RabbitMQ's x-consumer-timeout; unlimited: the queue's
 
 	// guarded by queue.mu
 	started   bool
@@ -64,9 +65,10 @@ func (v *VHost) Consume(queue string, spec ConsumerSpec, r Receiver) (*Consumer,
 	if err != nil {
 		return nil, err
 	}
-	priority, err := consumerPriority(v.text("queue", queue), spec.Args)
-	if err != nil {
-		return nil, err
+	args := argumentParser{what: v.text("queue", queue), args: spec.Args}
+	priority, patience := args.whole("x-priority", 0), args.limit("x-consumer-timeout")
+	if args.err != nil {
+		return nil, args.err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -76,7 +78,8 @@ func (v *VHost) Consume(queue string, spec ConsumerSpec, r Receiver) (*Consumer,
 	if spec.Exclusive && q.rules.single || len(q.consumers) > 0 && (spec.Exclusive || q.consumers[0].spec.Exclusive) {
 		return nil, amqp.ChannelError(amqp.AccessRefused, "%s in exclusive use", v.text("queue", queue))
 	}
-	c := &Consumer{spec: spec, queue: q, receiver: r, priority: priority}
+	c := &Consumer{spec: spec, queue: q, receiver: r, priority: priority, patience: patience}
+	v.foresee(patience)
 	q.consumers = append(q.consumers, c)
 	q.elect()
 	q.use()
@@ -140,17 +143,4 @@ func (q *Queue) elect() {
 		q.active = q.consumers[0]
 		q.refresh(q.active)
 	}
-}
-
-// consumerPriority reads RabbitMQ's x-priority.
-func consumerPriority(what string, args amqp.Table) (int64, error) {
-	value, given := args["x-priority"]
-	if !given {
-		return 0, nil
-	}
-	n, ok := integer(value)
-	if !ok {
-		return 0, invalidArgument(what, "x-priority", notInteger(value))
-	}
-	return n, nil
 }

@@ -37,6 +37,7 @@ var policyKeys = map[string]struct {
 	"overflow":                {true, isOverflow},
 	"dead-letter-exchange":    {false, isText},
 	"dead-letter-routing-key": {false, isText},
+	"consumer-timeout":        {false, isCount},
 	"alternate-exchange":      {false, isText},
 	"queue-mode":              {false, isText}, // accepted and without effect, as in RabbitMQ 4
 	"queue-version":           {false, isCount},
@@ -177,6 +178,7 @@ func (q *Queue) apply(p policies, spill *[]casualty) {
 		q.operatorPolicy = operator.Name
 		q.rules.adopt(operator.Definition)
 	}
+	q.setPatience(q.rules.patience)
 	q.aging.head = entry{} // its deadline was reckoned by the old rules
 	q.aging.stop()
 	if q.rules.lease == unlimited {
@@ -199,6 +201,7 @@ func (r *queueRules) adopt(definition map[string]any) {
 	tighten(&r.lease, "expires")
 	tighten(&r.maxLength, "max-length")
 	tighten(&r.maxBytes, "max-length-bytes")
+	tighten(&r.patience, "consumer-timeout")
 	if r.counts {
 		if n, ok := count(definition["delivery-limit"]); ok && r.limitByDefault {
 			r.deliveryLimit, r.limitByDefault = unlimited, false

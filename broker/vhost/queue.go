@@ -2,6 +2,7 @@ package vhost
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"thump/broker/amqp"
 	"thump/broker/journal"
@@ -29,6 +30,8 @@ type Queue struct {
 
 	inbound map[*binding]struct{} // guarded by VHost.mu
 
+	patience atomic.Int64 // rules.patience
+
 	mu sync.Mutex
 	// guarded by mu
 	deleted        bool
@@ -50,6 +53,7 @@ type Queue struct {
 func (v *VHost) newQueue(spec QueueSpec, rules queueRules, id uint64, o *Owner) *Queue {
 	q := &Queue{vhost: v, id: id, spec: spec, declared: rules, rules: rules, inbound: make(map[*binding]struct{})}
 	q.alone.queues = []*Queue{q}
+	q.setPatience(rules.patience)
 	if rules.maxPriority > 0 {
 		q.line.above = make([]lane, rules.maxPriority)
 	}
@@ -76,7 +80,7 @@ func (q *Queue) recover() {
 	defer q.mu.Unlock()
 	for _, e := range q.vhost.journal.Recovered(q.id) {
 		size, priority := q.recoveredSize(e)
-		q.line.push(entry{id: e.ID, size: size, redelivered: true, priority: priority})
+		q.line.push(entry{id: e.ID, size: size, redelivered: true, priority: priority, attempts: e.Returned})
 		q.aging.possible = true // their records say
 	}
 }

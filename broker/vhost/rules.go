@@ -34,6 +34,7 @@ type queueRules struct {
 	limitByDefault    bool // the same of deliveryLimit
 
 	deliveryLimit int64 // times that a message may be put back
+	patience      int64 // ms that a delivery may stay without an ack, RabbitMQ's x-consumer-timeout; unlimited: the broker's
 }
 
 // priority returns the priority of a message within the queue's limit.
@@ -59,7 +60,7 @@ func (r *queueRules) over(messages int, bytes int64) bool {
 var queueArguments = []string{
 	"x-expires", "x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-length",
 	"x-max-length-bytes", "x-overflow", "x-max-priority", "x-queue-mode", "x-queue-type",
-	"x-single-active-consumer", "x-delivery-limit",
+	"x-single-active-consumer", "x-delivery-limit", "x-consumer-timeout",
 }
 
 // refusedArguments have a meaning in RabbitMQ that this broker does not give
@@ -85,6 +86,7 @@ func parseQueueRules(what string, spec QueueSpec) (queueRules, error) {
 		maxBytes:   p.limit("x-max-length-bytes"),
 		messageTTL: p.period("x-message-ttl", 0),
 		lease:      p.period("x-expires", 1),
+		patience:   p.limit("x-consumer-timeout"),
 		overflow:   overflow(p.choice("x-overflow", string(dropHead), string(rejectPublish), string(rejectPublishDLX))),
 	}
 	p.choice("x-queue-mode", "default", "lazy")
@@ -155,6 +157,19 @@ func (p *argumentParser) limit(name string) int64 {
 		p.fail(name, notInteger(value))
 	case n < 0:
 		p.fail(name, fmt.Sprintf("{value_negative,%d}", n))
+	}
+	return n
+}
+
+// whole reads any whole number.
+func (p *argumentParser) whole(name string, otherwise int64) int64 {
+	value, given := p.args[name]
+	if !given {
+		return otherwise
+	}
+	n, ok := integer(value)
+	if !ok {
+		p.fail(name, notInteger(value))
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"thump/broker/amqp"
+	"thump/broker/journal"
 )
 
 // Settling. The deliveries of one call belong to the queue that the method is
@@ -35,6 +36,7 @@ func (q *Queue) Ack(deliveries ...Delivery) {
 // Requeue puts messages back to where they were in the queue.
 func (q *Queue) Requeue(deliveries ...Delivery) {
 	var spill []casualty
+	var returns []journal.Return
 	q.mu.Lock()
 	for i := range deliveries {
 		d := &deliveries[i]
@@ -53,11 +55,27 @@ func (q *Queue) Requeue(deliveries ...Delivery) {
 			continue
 		}
 		q.line.putBack(d.placed)
+		if q.rules.counts && d.id != 0 {
+			returns = append(returns, journal.Return{ID: d.id, Count: d.attempts})
+		}
 	}
+	q.noteReturns(returns) // before they are delivered, and perhaps done with
 	q.dispatch(&spill)
 	q.trim(&spill)
 	q.mu.Unlock()
 	q.vhost.bury(spill)
+}
+
+// noteReturns has the counts of what was put back survive a restart. A failure costs deliveries beyond the
+// limit after one, never a message.
+func (q *Queue) noteReturns(returns []journal.Return) {
+	if len(returns) == 0 {
+		return
+	}
+	if err := q.vhost.journal.Returned(q.id, returns...); err != nil {
+		q.vhost.log.Error("journal does not take note of requeued messages",
+			"vhost", q.vhost.cfg.Name, "queue", q.spec.Name, "messages", len(returns), "err", err)
+	}
 }
 
 // Reject ends deliveries that nobody wants: they are dead-lettered if the queue

@@ -37,8 +37,10 @@ type VHost struct {
 	queues    atomic.Pointer[hamt[*Queue]]
 
 	limits atomic.Pointer[Limits]
-	hot    atomic.Int64 // bytes of stored messages
-	totals totals
+
+	patience atomic.Int64 // ms: the shortest that a queue or consumer ever had
+	hot      atomic.Int64 // bytes of stored messages
+	totals   totals
 
 	life   sync.RWMutex // held for reading while a timer's function runs
 	closed bool         // no timer's function runs any more; guarded by life
@@ -100,6 +102,7 @@ func New(cfg Config, defs Definitions, j *journal.Journal) (*VHost, error) {
 	v.exchanges.Store(&hamt[*exchange]{})
 	v.queues.Store(&hamt[*Queue]{})
 	v.limits.Store(&Limits{})
+	v.patience.Store(unlimited)
 	v.predeclare()
 	if err := v.restore(); err != nil {
 		return nil, fmt.Errorf("restore vhost %q: %w", cfg.Name, err)
