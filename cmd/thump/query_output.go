@@ -28,7 +28,7 @@ func (q *query) writer() (func(io.Writer, model.Value) error, error) {
 	case q.output == "plot", q.output == "" && q.span > 0:
 		return plot, nil
 	case q.output == "table", q.output == "":
-		return table, nil
+		return asTable, nil
 	case q.output == "csv":
 		return commaSeparated, nil
 	case q.output == "json":
@@ -98,7 +98,7 @@ func records(v model.Value, clock func(model.Time) string) [][]string {
 	return all
 }
 
-func table(w io.Writer, v model.Value) error {
+func asTable(w io.Writer, v model.Value) error {
 	all := records(v, func(t model.Time) string { return t.Time().Local().Format(time.DateTime) })
 	if len(all) == 1 {
 		return nil
@@ -145,7 +145,7 @@ var plotColors = []asciigraph.AnsiColor{
 func plot(w io.Writer, v model.Value) error {
 	matrix, ok := v.(model.Matrix)
 	if !ok {
-		return table(w, v)
+		return asTable(w, v)
 	}
 	shown := matrix[:min(len(matrix), plotSeries)]
 	grid := times(shown)

@@ -37,6 +37,7 @@ func newRoot() *cobra.Command {
 		newHistory(),
 		newPublish(),
 		newTail(),
+		newTop(),
 		newToken(),
 		newHost(),
 		newAlerts(),

@@ -57,6 +57,26 @@ func TestPromtoolQueries(t *testing.T) {
 	}
 }
 
+// TestTopOnce asks for the hosts as a script does, of a dashboard and of nobody.
+func TestTopOnce(t *testing.T) {
+	p := up(t, t.TempDir())
+	host, _ := os.Hostname()
+	top := func(server string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "thump"), "top", "--once", "--server", server).CombinedOutput()
+		return string(out), err
+	}
+	eventually(t, 30*time.Second, "this host in thump top", func() error {
+		out, err := top(p.url())
+		if err == nil && !strings.Contains(out, host) {
+			err = fmt.Errorf("no %s in\n%s", host, out)
+		}
+		return err
+	})
+	if out, err := top("http://" + ports(t, 1)[0]); err == nil || !strings.Contains(out, "refused") {
+		t.Errorf("with nobody there: %v, %s", err, out)
+	}
+}
+
 // TestPika lets a foreign client tap the stream and publish a metric, each in
 // about ten lines.
 func TestPika(t *testing.T) {
