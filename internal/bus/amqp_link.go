@@ -19,33 +19,22 @@ const (
 	// heartbeat makes a half-dead link noticed within 9 s: the client gives up
 	// after three half intervals without a byte.
 	heartbeat = 6 * time.Second
-	// confirmWithin is how long a broker that has not blocked us may leave a message
-	// without a confirm. A RabbitMQ whose queue has lost its leader may do so for
-	// ever: then the link is given up, and the message published again on another.
-	confirmWithin = 10 * time.Second
 )
 
-// amqpLink is one AMQP connection with the channel that publishes on it. Any
+// amqpLink is one AMQP connection with a channel that publishes on it. Any
 // exception closes it.
 type amqpLink struct {
 	// Static after construction.
 	broker string // the broker's URL without the password
 	user   string // logged in
 	conn   *amqp.Connection
-	ch     *amqp.Channel
-	quorum bool            // queues are: none is consumed exclusively
-	closed <-chan struct{} // the connection or the publishing channel is gone
+	quorum bool          // queues are: none is consumed exclusively
+	closed chan struct{} // the connection is gone; closed by watch
 
-	asks    chan ask    // to the watcher
-	blocked atomic.Bool // by the broker, for want of memory or disk
-	cause   atomic.Pointer[amqp.Error]
-	serial  atomic.Uint64 // names messages that have no ID
-}
-
-// ask is the question whether a message was returned.
-type ask struct {
-	id    string
-	reply chan bool // holds one answer
+	publisher atomic.Pointer[amqpPublisher] // set by open
+	blocked   atomic.Bool                   // by the broker, for want of memory or disk
+	cause     atomic.Pointer[amqp.Error]    // of the end: the first that is known
+	serial    atomic.Uint64                 // names messages that have no ID
 }
 
 // amqpTransport is AMQP 0-9-1, to the built-in broker or to RabbitMQ.
@@ -118,104 +107,84 @@ func newAMQPLink(conn *amqp.Connection, t *Topology, cfg *Config) (*amqpLink, er
 	if err := ensure(ch, t, cfg); err != nil {
 		return nil, err
 	}
-	if err := ch.Confirm(false); err != nil {
-		return nil, fmt.Errorf("select confirms: %w", err)
+	l := &amqpLink{conn: conn, quorum: cfg.QueueType == quorum, closed: make(chan struct{})}
+	if err := l.open(ch); err != nil {
+		return nil, err
 	}
-	closed := make(chan struct{})
-	l := &amqpLink{conn: conn, ch: ch, quorum: cfg.QueueType == quorum, closed: closed, asks: make(chan ask)}
-	// Registered before anything is published: a return that nobody waits for is lost.
-	blockings := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
-	go func() { // ends with the connection
-		for b := range blockings {
-			l.blocked.Store(b.Active)
-		}
-	}()
-	go l.watch(ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1)), closed)
+	go l.watch(conn.NotifyBlocked(make(chan amqp.Blocking, 1)), conn.NotifyClose(make(chan *amqp.Error, 1)))
 	return l, nil
 }
 
-// watch collects returned messages and the reason of the end. The client hands
-// a return over before the confirm of the same message, and waits until it is
-// taken: whoever asks after the confirm learns of the return.
-func (l *amqpLink) watch(returns <-chan amqp.Return, ended <-chan *amqp.Error, closed chan<- struct{}) {
-	defer close(closed)
-	ids := map[string]bool{}
+// watch notes that the broker blocks or unblocks, and the end of the connection.
+func (l *amqpLink) watch(blockings <-chan amqp.Blocking, ended <-chan *amqp.Error) {
+	defer close(l.closed)
 	for {
 		select {
-		case r, ok := <-returns:
-			if ok {
-				ids[r.MessageId] = true
-			} else {
-				returns = nil
+		case b, ok := <-blockings:
+			if !ok {
+				blockings = nil
 			}
-		case a := <-l.asks:
-			a.reply <- ids[a.id]
-			delete(ids, a.id)
+			l.blocked.Store(b.Active)
 		case err := <-ended:
-			l.cause.Store(err)
+			l.cause.CompareAndSwap(nil, err)
 			return
 		}
 	}
 }
 
-// returned tells whether a message, which was confirmed, came back.
-func (l *amqpLink) returned(id string) bool {
-	a := ask{id: id, reply: make(chan bool, 1)}
-	select {
-	case l.asks <- a:
-		return <-a.reply
-	case <-l.closed:
-		return false
+// open publishes on ch from now on. An exception on it ends the link.
+func (l *amqpLink) open(ch *amqp.Channel) error {
+	p, err := newAMQPPublisher(ch)
+	if err != nil {
+		return err
 	}
+	// Registered before anything is published: a return that nobody waits for is lost.
+	returns, ended := ch.NotifyReturn(make(chan amqp.Return)), ch.NotifyClose(make(chan *amqp.Error, 1))
+	go func() {
+		if err := p.watch(returns, ended); err != nil {
+			l.cause.CompareAndSwap(nil, err)
+			l.hangUp()
+		}
+	}()
+	l.publisher.Store(p)
+	return nil
+}
+
+// renew publishes on another channel than p. What waits for a confirm on p is
+// answered ErrLinkLost, and so published again.
+func (l *amqpLink) renew(p *amqpPublisher) {
+	if time.Since(p.opened) < renewAfter || p.retired.Swap(true) {
+		return
+	}
+	ch, err := l.conn.Channel()
+	if err == nil {
+		err = l.open(ch)
+	}
+	if err != nil {
+		l.hangUp()
+		return
+	}
+	_ = p.ch.Close()
 }
 
 // Publish implements Link: it returns once the broker has confirmed m.
 func (l *amqpLink) Publish(ctx context.Context, exchange string, m *Message) error {
-	p := publishing(m)
+	out := publishing(m)
 	if m.Identified {
-		p.UserId = l.user
+		out.UserId = l.user
 	}
-	if p.MessageId == "" {
-		p.MessageId = "link-" + strconv.FormatUint(l.serial.Add(1), 10)
+	if out.MessageId == "" {
+		out.MessageId = "link-" + strconv.FormatUint(l.serial.Add(1), 10)
 	}
-	conf, err := l.ch.PublishWithDeferredConfirmWithContext(ctx, exchange, m.Key, true, false, p)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLinkLost, err)
+	p := l.publisher.Load()
+	err := p.publish(ctx, exchange, m.Key, out, &l.blocked)
+	switch err {
+	case ErrRefused:
+		l.renew(p)
+	case errSilent:
+		go l.hangUp()
 	}
-	if err := l.confirmed(ctx, conf); err != nil {
-		return err
-	}
-	switch {
-	case !conf.Acked() && l.ch.IsClosed():
-		return ErrLinkLost
-	case !conf.Acked():
-		return ErrRefused
-	case l.returned(p.MessageId):
-		return ErrUnroutable
-	}
-	return nil
-}
-
-// confirmed waits for the confirm.
-func (l *amqpLink) confirmed(ctx context.Context, conf *amqp.DeferredConfirmation) error {
-	overdue := time.NewTicker(confirmWithin)
-	defer overdue.Stop()
-	for {
-		select {
-		case <-conf.Done():
-			return nil
-		case <-l.closed:
-			return ErrLinkLost
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-overdue.C:
-			if l.blocked.Load() {
-				continue
-			}
-			go func() { _ = l.conn.CloseDeadline(time.Now().Add(time.Second)) }()
-			return fmt.Errorf("%w: no confirm within %v", ErrLinkLost, confirmWithin)
-		}
-	}
+	return err
 }
 
 // Consume implements Link: it hands deliveries over until the channel ends or take says no.
@@ -281,6 +250,9 @@ func (l *amqpLink) Reason() error {
 // Close implements Link: it ends the link and waits for the watcher. Consumers see their channel
 // closed.
 func (l *amqpLink) Close() {
-	_ = l.conn.CloseDeadline(time.Now().Add(time.Second))
+	l.hangUp()
 	<-l.closed
 }
+
+// hangUp ends the connection; a broker that does not answer has a second.
+func (l *amqpLink) hangUp() { _ = l.conn.CloseDeadline(time.Now().Add(time.Second)) }
