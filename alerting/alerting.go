@@ -21,6 +21,7 @@ import (
 	"thump/alerting/store"
 	"thump/configs"
 	"thump/internal/bus"
+	"thump/internal/revision"
 	"thump/internal/vfs"
 )
 
@@ -48,7 +49,7 @@ type Alerting struct {
 	stream    *stream
 	recorder  *recorder
 	past      *past
-	revisions *revisions
+	revisions *revision.Log
 	fresh     bool      // the store was empty
 	lock      io.Closer // of the data folder
 
@@ -84,7 +85,7 @@ func (a *Alerting) open(set *rules.Set, external *url.URL, d Deps) (err error) {
 	if a.past, err = openPast(filepath.Join(a.cfg.DataDir, "past"), dropped, d.Logger); err != nil {
 		return err
 	}
-	if a.revisions, err = openRevisions(filepath.Join(a.cfg.DataDir, "revisions.jsonl")); err != nil {
+	if a.revisions, err = revision.Open(filepath.Join(a.cfg.DataDir, "revisions.jsonl")); err != nil {
 		return err
 	}
 	// The libraries' metrics bear names that the collector's TSDB has too.

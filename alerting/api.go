@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	promrules "github.com/prometheus/prometheus/rules"
 
 	"thump/alerting/notify"
+	"thump/internal/revision"
 )
 
 // maxBody bounds the body of a request, in bytes.
@@ -94,7 +94,7 @@ func (a *Alerting) acknowledge(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPut && !body(w, r, &ask) {
 		return
 	}
-	ask.By, ask.At = author(r, ask.By), time.Now().UTC()
+	ask.By, ask.At = revision.Author(r, ask.By), time.Now().UTC()
 	c, known := a.firing(r, fp)
 	status := "acknowledged"
 	if r.Method == http.MethodPut {
@@ -178,7 +178,7 @@ func (a *Alerting) putWindow(w http.ResponseWriter, r *http.Request) {
 	if !body(w, r, &ask) {
 		return
 	}
-	ask.ID, ask.By = r.PathValue("id"), author(r, ask.By)
+	ask.ID, ask.By = r.PathValue("id"), revision.Author(r, ask.By)
 	if err := a.notifier.PutWindow(r.Context(), ask); err != nil {
 		refuse(w, http.StatusUnprocessableEntity, err)
 		return
@@ -192,17 +192,6 @@ func (a *Alerting) deleteWindow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, a.notifier.Windows())
-}
-
-// author is who asks: the login if there is one, else who they say they are.
-func author(r *http.Request, said string) string {
-	if user, _, ok := r.BasicAuth(); ok && user != "" {
-		return user
-	}
-	if said != "" {
-		return said
-	}
-	return "somebody at " + r.RemoteAddr[:max(0, strings.LastIndexByte(r.RemoteAddr, ':'))]
 }
 
 // body reads JSON; if it cannot, it answers why.

@@ -15,6 +15,7 @@ import (
 	"thump/alerting/notify"
 	"thump/alerting/rules"
 	"thump/configs"
+	"thump/internal/revision"
 	"thump/internal/vfs"
 )
 
@@ -28,6 +29,9 @@ type File struct {
 	Shipped bool   `json:"shipped"` // it is built in, and not changed
 	Content string `json:"content,omitempty"`
 }
+
+// Revision is one change of a file by the API.
+type Revision = revision.Revision
 
 // change is what a PUT says.
 type change struct {
@@ -47,7 +51,7 @@ func (a *Alerting) registerFiles(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /api/alerts/files/{name}", a.putFile)
 	mux.HandleFunc("DELETE /api/alerts/files/{name}", a.deleteFile)
 	mux.HandleFunc("GET /api/alerts/revisions", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, a.revisions.of(r.URL.Query().Get("file")))
+		answer(w, a.revisions.Of(r.URL.Query().Get("file")))
 	})
 	mux.HandleFunc("POST /api/alerts/revisions/{id}/undo", a.undo)
 }
@@ -147,7 +151,7 @@ func (a *Alerting) deleteFile(w http.ResponseWriter, r *http.Request) {
 // undo makes a file what it was before a revision.
 func (a *Alerting) undo(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.Atoi(r.PathValue("id"))
-	rev, ok := a.revisions.get(id)
+	rev, ok := a.revisions.Get(id)
 	if err != nil || !ok {
 		refuse(w, http.StatusNotFound, fmt.Errorf("no revision %q", r.PathValue("id")))
 		return
@@ -170,29 +174,23 @@ func (a *Alerting) change(w http.ResponseWriter, r *http.Request, name string, c
 			return
 		}
 	}
-	rev := Revision{At: time.Now().UTC(), By: author(r, c.By), Note: c.Note, File: name, Before: contentOf(path), After: content}
-	if rev.Before == nil && content == nil {
+	before, err := revision.Content(path)
+	switch {
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	case before == nil && content == nil:
 		refuse(w, http.StatusNotFound, fmt.Errorf("%w: %q", errNoFile, path))
 		return
 	}
-	if rev, err = a.inForce(path, rev); err != nil {
+	rev := Revision{At: time.Now().UTC(), By: revision.Author(r, c.By), Note: c.Note, File: name, Before: before, After: content}
+	// If anything is wrong with the whole, the file is what it was.
+	if rev, err = a.revisions.Apply(path, rev, a.Reload); err != nil {
 		refuse(w, http.StatusUnprocessableEntity, err)
 		return
 	}
-	answer(w, rev)
-}
-
-// inForce writes a revision's file and reloads; if anything is wrong with the
-// whole, the file is what it was.
-func (a *Alerting) inForce(path string, rev Revision) (Revision, error) {
-	if err := writeOrRemove(path, rev.After); err != nil {
-		return rev, err
-	}
-	if err := a.Reload(); err != nil {
-		return rev, errors.Join(err, writeOrRemove(path, rev.Before))
-	}
 	a.log.Info("file changed", "file", path, "by", rev.By)
-	return a.revisions.add(rev)
+	answer(w, rev)
 }
 
 func (a *Alerting) checkFile(name, path, content string) error {
@@ -206,37 +204,12 @@ func (a *Alerting) checkFile(name, path, content string) error {
 // in it are relative to its folder.
 func (a *Alerting) checkRoutes(path, content string) error {
 	beside := path + ".check"
-	if err := writeOrRemove(beside, &content); err != nil {
-		return err
+	if err := vfs.WriteFile(vfs.OS{}, beside, []byte(content)); err != nil {
+		return fmt.Errorf("write file: %w", err)
 	}
 	err := notify.Check(beside, a.log)
 	if err != nil {
 		err = errors.New(strings.ReplaceAll(err.Error(), beside, path))
 	}
 	return errors.Join(err, os.Remove(beside))
-}
-
-func contentOf(path string) *string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	s := string(b)
-	return &s
-}
-
-func writeOrRemove(path string, content *string) error {
-	if content == nil {
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("remove file: %w", err)
-		}
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make folder of rules: %w", err)
-	}
-	if err := vfs.WriteFile(vfs.OS{}, path, []byte(*content)); err != nil {
-		return fmt.Errorf("write file: %w", err)
-	}
-	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +21,7 @@ import (
 	"thump/configs"
 	"thump/internal/bus"
 	"thump/internal/control"
+	"thump/internal/revision"
 	"thump/internal/telemetry"
 	"thump/internal/vfs"
 )
@@ -48,6 +51,7 @@ type Collector struct {
 
 	refusals  *refusals
 	steering  *steering
+	edits     edits
 	inventory inventoryFile
 }
 
@@ -97,8 +101,18 @@ func (c *Collector) openFleet(cfg *Config, deps *Deps, m *metrics, r prometheus.
 	if check == nil {
 		check = func([]byte) []control.Refusal { return nil }
 	}
-	folder, err := templates.Open(cfg.Templates, configs.DefaultTemplate, check, deps.Logger)
+	dir := cfg.Templates
+	if dir == "" {
+		dir = filepath.Join(cfg.DataDir, "templates")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder of templates: %w", err)
+		}
+	}
+	folder, err := templates.Open(dir, configs.DefaultTemplate, check, deps.Logger)
 	if err != nil {
+		return err
+	}
+	if c.edits.log, err = revision.Open(filepath.Join(cfg.DataDir, "template-revisions.jsonl")); err != nil {
 		return err
 	}
 	r.MustRegister(prometheus.NewGaugeFunc(gauge("template_problems", "What is wrong with the files of templates; above 0 the last good set holds."),

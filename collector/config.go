@@ -16,9 +16,10 @@ type Config struct {
 	// snapshots. Default false.
 	AdminAPI bool `yaml:"admin_api" flag:"admin-api" usage:"let /api/v1/admin/tsdb delete series and write snapshots"`
 
-	// Templates is the folder of files that say what hosts measure. Default "":
-	// only configs/templates/default.yaml, which is built in.
-	Templates string `yaml:"templates" flag:"templates" usage:"folder of template files for agents (default: one that is built in)"`
+	// Templates is the folder of files that say what hosts measure, over
+	// configs/templates/default.yaml, which is built in. Default "": the folder
+	// templates in the folder of history.
+	Templates string `yaml:"templates" flag:"templates" usage:"folder of template files for agents (default: templates in the folder of history)"`
 
 	history.Config `yaml:",inline"`
 

@@ -87,8 +87,8 @@ func orEmpty(m map[string]string) map[string]string {
 func (c *Collector) registerFleet(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/hosts", c.serveHosts)
 	mux.HandleFunc("DELETE /api/hosts/{name}", c.serveRetire)
+	mux.HandleFunc("GET /api/hosts/{name}/template", c.serveTemplate)
 	mux.HandleFunc("GET /api/templates", c.serveTemplates)
-	mux.HandleFunc("GET /api/templates/{host}", c.serveTemplate)
 }
 
 // serveHosts answers with the hosts, sorted by name.
@@ -142,25 +142,10 @@ func (c *Collector) tellRetired(ctx context.Context, r *control.Retired) error {
 	return err
 }
 
-// serveTemplates answers with the files in force, and what is wrong with those
-// last read.
-func (c *Collector) serveTemplates(w http.ResponseWriter, _ *http.Request) {
-	answer := struct {
-		Files    []templates.File    `json:"files"`
-		Since    *time.Time          `json:"since"` // null: no good set was read since the start
-		Problems []templates.Problem `json:"problems"`
-	}{[]templates.File{}, nil, append([]templates.Problem{}, c.steering.folder.Problems()...)}
-	if set, since := c.steering.folder.Set(); set != nil {
-		since = since.UTC()
-		answer.Files, answer.Since = set.Files(), &since
-	}
-	writeJSON(w, http.StatusOK, answer)
-}
-
 // serveTemplate answers with what one host is to do, and which line of which
 // file says so.
 func (c *Collector) serveTemplate(w http.ResponseWriter, r *http.Request) {
-	s, ok := c.hosts.state(r.PathValue("host"))
+	s, ok := c.hosts.state(r.PathValue("name"))
 	if !ok {
 		writeError(w, http.StatusNotFound, "not_found", "no such host")
 		return
@@ -170,10 +155,7 @@ func (c *Collector) serveTemplate(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusServiceUnavailable, "unavailable", "no good set of templates was read since the start")
 		return
 	}
-	h := templates.Host{Name: s.Name, Groups: []string{s.Group}}
-	if !s.Reported.IsZero() {
-		h = matchable(&s.Report)
-	}
+	h := s.matchable()
 	writeJSON(w, http.StatusOK, struct {
 		Host string `json:"host"`
 		templates.Effective

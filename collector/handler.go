@@ -12,5 +12,6 @@ func newHandler(api, federation http.Handler, ways *receive.Receiver, c *Collect
 	mux.Handle("GET /federate", federation)
 	ways.Register(mux)
 	c.registerFleet(mux)
+	c.registerEdits(mux)
 	return mux
 }

@@ -177,7 +177,7 @@ func TestTemplates(t *testing.T) {
 			Line       int
 		}
 	}
-	call(t, c, http.MethodGet, "/api/templates/web.01", &effective)
+	call(t, c, http.MethodGet, "/api/hosts/web.01/template", &effective)
 	if !strings.Contains(effective.Body, "{name: load, interval: 8s}") || effective.Entries[3].File != "web.yaml" || effective.Entries[3].Line != 2 {
 		t.Errorf("the good template does not hold: %+v", effective)
 	}

@@ -24,7 +24,7 @@ const (
 // Folder keeps the set of a folder's files up to date.
 type Folder struct {
 	// Static after construction.
-	dir     string // "": only the built-in file
+	dir     string
 	builtIn []byte
 	check   Checker
 	log     *slog.Logger
@@ -40,10 +40,8 @@ type Folder struct {
 // until it is mended.
 func Open(dir string, builtIn []byte, check Checker, log *slog.Logger) (*Folder, error) {
 	f := &Folder{dir: dir, builtIn: builtIn, check: check, log: log}
-	if dir != "" {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("folder of templates %s: not a folder that can be read", dir)
-		}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("folder of templates %s: not a folder that can be read", dir)
 	}
 	_ = f.Reload() // logged, and shown by Problems
 	return f, nil
@@ -92,9 +90,6 @@ func (f *Folder) Reload() error {
 // Run reads the folder whenever it has changed, and calls changed after each
 // reading that gave a new set, until ctx ends.
 func (f *Folder) Run(ctx context.Context, changed func()) {
-	if f.dir == "" {
-		return
-	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	before := ""
@@ -120,9 +115,6 @@ func (f *Folder) lastRead() string {
 
 // files are the folder's files: *.yaml and *.yml, but not hidden ones.
 func (f *Folder) files() ([]fs.FileInfo, error) {
-	if f.dir == "" {
-		return nil, nil
-	}
 	all, err := os.ReadDir(f.dir)
 	if err != nil {
 		return nil, err

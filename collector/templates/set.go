@@ -35,6 +35,7 @@ type Entry struct {
 	Name string `json:"name"`
 	File string `json:"file"`
 	Line int    `json:"line"`
+	text string // what it says, without comments
 }
 
 // File is a file as the API shows it.
@@ -120,7 +121,7 @@ func (s *Set) merge(fit []byte) Effective {
 	e := Effective{Body: render(merged), Entries: []Entry{}}
 	e.Revision = control.Revision(e.Body)
 	for _, m := range merged {
-		e.Entries = append(e.Entries, Entry{m.kind, m.name, m.file, m.line})
+		e.Entries = append(e.Entries, Entry{m.kind, m.name, m.file, m.line, write(plain(m.node))})
 	}
 	return e
 }
@@ -158,7 +159,11 @@ func render(entries []sourced) string {
 			out.Checks = append(out.Checks, plain(e.node))
 		}
 	}
-	text, err := yaml.Marshal(out)
+	return write(out)
+}
+
+func write(v any) string {
+	text, err := yaml.Marshal(v)
 	if err != nil { // nodes that were read can be written
 		panic(fmt.Sprintf("templates: render: %v", err))
 	}

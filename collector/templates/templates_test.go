@@ -159,7 +159,7 @@ func TestRevision(t *testing.T) {
 
 // TestBuiltIn is what an agent does by itself, too.
 func TestBuiltIn(t *testing.T) {
-	e := set(t, open(t, "")).For(&templates.Host{Name: "a"})
+	e := set(t, open(t, t.TempDir())).For(&templates.Host{Name: "a"})
 	if len(e.Entries) != len(agent.DefaultConfig().Template.Probes) {
 		t.Errorf("%d entries, the agent has %d", len(e.Entries), len(agent.DefaultConfig().Template.Probes))
 	}
