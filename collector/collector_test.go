@@ -109,14 +109,15 @@ func get(t testing.TB, c *collector.Collector, path string, args ...string) any 
 }
 
 // value is the result of an instant query with at most one series, "" for none.
+// It sees all that the tests have stored, however slow the machine is.
 func value(t testing.TB, c *collector.Collector, expr string) string {
 	t.Helper()
-	return valueAt(t, c, expr, now.Add(time.Minute))
+	return valueAt(t, c, expr, time.Now().Add(time.Minute))
 }
 
 func valueAt(t testing.TB, c *collector.Collector, expr string, at time.Time) string {
 	t.Helper()
-	data := get(t, c, "/api/v1/query", "query", expr, "time", strconv.FormatInt(at.Unix(), 10))
+	data := get(t, c, "/api/v1/query", "query", expr, "time", strconv.FormatInt(at.Unix(), 10), "lookback_delta", "1h")
 	result := data.(map[string]any)["result"].([]any)
 	if len(result) == 0 {
 		return ""

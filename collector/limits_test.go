@@ -62,7 +62,7 @@ func TestLimits(t *testing.T) {
 	until(t, func() bool { acked, rejected, _ := m.counts(); return acked >= 2 && rejected == 5 })
 	for query, want := range map[string]string{
 		`count({instance="many",__name__!~"thump.*"})`:       "3",
-		`count_over_time(a{instance="fast"}[2m])`:            "15",
+		`count_over_time(a{instance="fast"}[1h])`:            "15",
 		`count({instance="fast",__name__="b"}) or vector(0)`: "0",
 		`count({instance="long",__name__!~"thump.*"})`:       "1",
 		`count({instance="wide",__name__!~"thump.*"})`:       "1",
