@@ -2,15 +2,19 @@ package history_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/tsdb"
 
+	"thump/collector/history"
+	"thump/collector/history/rollup"
 	"thump/internal/config"
 )
 
@@ -85,6 +89,77 @@ func TestPromtoolAnalyzes(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), promtool, "tsdb", "analyze", filepath.Join(db.Dir(), shelf)).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Highest cardinality metric names:") || !strings.Contains(string(out), "c_total") {
 			t.Errorf("promtool tsdb analyze of %q: %v\n%s", shelf, err, out)
+		}
+	}
+}
+
+// sized is a block with what it takes on disk.
+type sized struct {
+	dir  string
+	size int64
+	end  time.Time
+}
+
+// sizesIn are the blocks of a shelf, the oldest first.
+func sizesIn(t *testing.T, db *history.DB, shelf string) (all []sized) {
+	t.Helper()
+	for _, dir := range blocksIn(t, db, shelf) {
+		b, err := rollup.OpenBlock(dir, slog.New(slog.DiscardHandler)) // only looked at from outside
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, sized{dir, b.Size(), time.UnixMilli(b.MaxTime())})
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.SortFunc(all, func(a, b sized) int { return a.end.Compare(b.end) })
+	return all
+}
+
+// fitting are the newest of some blocks: as many as fit into a size.
+func fitting(all []sized, limit int64) (dirs []string) {
+	for i := len(all) - 1; i >= 0; i-- {
+		if limit -= all[i].size; limit < 0 {
+			break
+		}
+		dirs = append(dirs, all[i].dir)
+	}
+	slices.Sort(dirs)
+	return dirs
+}
+
+// TestRetentionBySize: of samples, five minutes and hours there are as many
+// blocks left as fit into what each may take, the newest ones.
+func TestRetentionBySize(t *testing.T) {
+	cfg := quickConfig()
+	cfg.Retention = config.Duration(20 * hour) // blocks of two hours
+	d := deps(t, t.TempDir())
+	db := openWith(t, cfg, d)
+	newFleet(2, 10*time.Minute).simulate(t, db, 14*day)
+	until(t, "all is compacted", func() bool { return blocksUntil(t, db) >= origin.Add(14*day-4*hour).UnixMilli() })
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	shelves := []string{"", "5m", "1h"}
+	want := map[string][]string{}
+	for i, limit := range []*config.Bytes{&cfg.RetentionSize, &cfg.RetentionSize5m, &cfg.RetentionSize1h} {
+		all := sizesIn(t, db, shelves[i])
+		var total int64
+		for _, b := range all {
+			total += b.size
+		}
+		*limit = config.Bytes(total * 2 / 3)
+		want[shelves[i]] = fitting(all, int64(*limit))
+		if n := len(want[shelves[i]]); n == 0 || n == len(all) {
+			t.Fatalf("%d of %d blocks of %q fit: too few for this test", n, len(all), shelves[i])
+		}
+	}
+	db = openWith(t, cfg, deps(t, d.Dir))
+	rollUp(t, db)
+	for _, shelf := range shelves {
+		if got := blocksIn(t, db, shelf); !slices.Equal(got, want[shelf]) {
+			t.Errorf("blocks of %q: %q, want %q", shelf, got, want[shelf])
 		}
 	}
 }

@@ -202,7 +202,7 @@ func twins(t testing.TB, hosts int, span time.Duration) (rolled, raw *history.DB
 }
 
 // TestRollupsAnswerAsSamplesDo compares 48 hours of some hosts with and without
-// roll-ups; THUMP_LONG_TESTS has TestThousandHosts.
+// roll-ups.
 func TestRollupsAnswerAsSamplesDo(t *testing.T) {
 	rolled, raw := twins(t, 5, 48*hour)
 	compare(t, rolled, raw, origin.Add(6*hour), origin.Add(48*hour))
