@@ -87,7 +87,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	api := promapi.New(&promapi.Deps{
-		Storage: db, Engine: db.Engine(), Metadata: families, Logger: deps.Logger,
+		Storage: db, Engine: db.Engine(), Parser: db.Parser(), Metadata: families, Logger: deps.Logger,
 		Registerer: registerer, Gatherer: gatherer(deps.Registerer),
 		Admin: cfg.AdminAPI,
 	})

@@ -3,6 +3,7 @@ package collector_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestConfig(t *testing.T) {
 	want := collector.DefaultConfig()
 	want.Retention, want.RetentionSize, want.OutOfOrderWindow = config.Duration(48*time.Hour), 10<<30, config.Duration(12*time.Hour)
 	want.MinFree, want.QueryTimeout, want.QuerySamples, want.QueryConcurrency = 1<<30, config.Duration(30*time.Second), 1000, 3
-	if cfg != want {
+	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}
 	if err := cfg.Validate(); err == nil {

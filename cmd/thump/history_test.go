@@ -45,7 +45,7 @@ func openHistory(t *testing.T, data string) *history.DB {
 func served(t *testing.T, db *history.DB, admin bool) string {
 	t.Helper()
 	s := httptest.NewServer(promapi.New(&promapi.Deps{
-		Storage: db, Engine: db.Engine(), Logger: slog.New(slog.DiscardHandler),
+		Storage: db, Engine: db.Engine(), Parser: db.Parser(), Logger: slog.New(slog.DiscardHandler),
 		Registerer: prometheus.NewRegistry(), Gatherer: prometheus.NewRegistry(), Admin: admin,
 	}))
 	t.Cleanup(s.Close)

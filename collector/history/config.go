@@ -36,6 +36,9 @@ type Config struct {
 	QuerySamples int `yaml:"query_samples" flag:"query-samples" usage:"samples that one query may hold in memory"`
 	// QueryConcurrency is how many queries run at a time; others wait. Default 20.
 	QueryConcurrency int `yaml:"query_concurrency" flag:"query-concurrency" usage:"queries that run at a time"`
+	// QueryFeatures are features of PromQL that are off otherwise, by the names that
+	// they have in Prometheus's --enable-feature. None by default.
+	QueryFeatures []string `yaml:"query_features" flag:"query-features" usage:"features of PromQL, by Prometheus's names for them"`
 }
 
 // DefaultConfig is the configuration of someone who says nothing.
@@ -69,5 +72,5 @@ func (c *Config) Validate() error {
 	case c.QueryTimeout <= 0 || c.QuerySamples <= 0 || c.QueryConcurrency <= 0:
 		return errors.New("a query limit is not positive")
 	}
-	return nil
+	return checkFeatures(c.QueryFeatures)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
 
 	"thump/collector/history/rollup"
@@ -36,6 +37,7 @@ type DB struct {
 	deps    Deps
 	lock    io.Closer // the folder is ours
 	engine  *promql.Engine
+	parser  parser.Parser
 	shelves []*rollup.Shelf // of roll-ups, the narrowest windows first
 	metrics *metrics
 	stop    context.CancelFunc // ends upkeep
@@ -66,7 +68,7 @@ func Open(cfg Config, deps Deps) (*DB, error) {
 	if err := db.open(); err != nil {
 		return nil, errors.Join(err, db.closeShelves(), lock.Close())
 	}
-	db.engine = newEngine(&db.cfg, &db.deps)
+	db.engine, db.parser = newEngine(&db.cfg, &db.deps)
 	if err := deps.Registerer.Register(exporter{db}); err != nil {
 		return nil, errors.Join(fmt.Errorf("register metrics of history: %w", err), db.Close())
 	}

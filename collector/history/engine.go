@@ -38,7 +38,7 @@ func (db *DB) recount(expr string, from time.Time, step time.Duration) string {
 	if !strings.Contains(expr, "count_over_time") && !strings.Contains(expr, "avg_over_time") {
 		return expr
 	}
-	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	parsed, err := db.parser.ParseExpr(expr)
 	if err != nil {
 		return expr
 	}
@@ -75,7 +75,7 @@ func (r *recounter) visit(n parser.Node, path []parser.Node) error {
 		return nil
 	}
 	m, ok := call.Args[0].(*parser.MatrixSelector)
-	if !ok || !r.rolledUp(m, path) {
+	if !ok || m.RangeExpr != nil || !r.rolledUp(m, path) { // a computed range is not known yet
 		return nil
 	}
 	text := "sum_over_time(" + counted(m).String() + ")"

@@ -13,11 +13,14 @@ import (
 // Engine answers PromQL; its queries take db as their storage.
 func (db *DB) Engine() promql.QueryEngine { return engine{db.engine, db} }
 
+// Parser reads PromQL with the features that are on.
+func (db *DB) Parser() parser.Parser { return db.parser }
+
 // lookback is how old the sample of an instant may be, as in Prometheus.
 const lookback = 5 * time.Minute
 
-func newEngine(cfg *Config, deps *Deps) *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
+func newEngine(cfg *Config, deps *Deps) (*promql.Engine, parser.Parser) {
+	opts := promql.EngineOpts{
 		Logger:                   deps.Logger,
 		Reg:                      deps.Registerer,
 		MaxSamples:               cfg.QuerySamples,
@@ -28,8 +31,9 @@ func newEngine(cfg *Config, deps *Deps) *promql.Engine {
 		EnableAtModifier:         true,
 		EnableNegativeOffset:     true,
 		EnablePerStepStats:       true,
-		Parser:                   parser.NewParser(parser.Options{}),
-	})
+	}
+	enable(cfg.QueryFeatures, &opts)
+	return promql.NewEngine(opts), opts.Parser
 }
 
 // gate lets a number of queries through at a time. It implements

@@ -51,6 +51,7 @@ type Storage interface {
 type Deps struct {
 	Storage    Storage
 	Engine     promql.QueryEngine
+	Parser     parser.Parser
 	Metadata   scrape.MetricMetadataStore
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -91,7 +92,7 @@ func New(d *Deps) http.Handler {
 		false, false, false, false, // OTLP
 		0, false, false, // of OTLP and remote write
 		nil, // error codes as they are
-		capabilities(d.Admin), v1.OpenAPIOptions{}, parser.NewParser(parser.Options{}),
+		capabilities(d.Admin), v1.OpenAPIOptions{}, d.Parser,
 	)
 	r := route.New()
 	api.Register(r)
