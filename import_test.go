@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"internal/tap":       {"internal/bus", "internal/formats", "internal/telemetry"},
 	"internal/telemetry": {"internal/bus"},
 	"internal/vfs":       {"internal/vfs"},
+	"internal/vitals":    {"internal/bus", "internal/telemetry"},
 
 	"cmd/thump":       {"agent", "alerting", "broker", "collector", "configs", "dashboard", "internal"},
 	"cmd/thump-agent": {"agent", "configs", "internal/bus", "internal/config", "internal/logging", "internal/process", "internal/telemetry"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"thump/agent"
 	"thump/alerting"
 	"thump/broker"
@@ -8,6 +10,7 @@ import (
 	"thump/dashboard"
 	"thump/internal/authority"
 	"thump/internal/bus"
+	"thump/internal/config"
 	"thump/internal/logging"
 )
 
@@ -30,6 +33,9 @@ type ProcessConfig struct {
 	DataDir string `yaml:"data_dir" flag:"data-dir" usage:"folder for everything that is kept"`
 	// HTTP is the address of the web UI and of the HTTP APIs. Default 127.0.0.1:8420.
 	HTTP string `yaml:"http" flag:"http" usage:"address of the web UI and the HTTP APIs"`
+	// OwnMetrics is how often a process that is more than an agent publishes its
+	// own metrics; 0 is never. Default 15s.
+	OwnMetrics config.Duration `yaml:"own_metrics" flag:"own-metrics" usage:"how often a server publishes its own metrics to the pipeline; 0: never"`
 
 	Log logging.Config `yaml:"log"`
 }
@@ -37,7 +43,7 @@ type ProcessConfig struct {
 // DefaultConfig is the whole pipeline on this host, reachable from it alone.
 func DefaultConfig() Config {
 	return Config{
-		Process:   ProcessConfig{DataDir: "data", HTTP: "127.0.0.1:8420", Log: logging.DefaultConfig()},
+		Process:   ProcessConfig{DataDir: "data", HTTP: "127.0.0.1:8420", OwnMetrics: config.Duration(15 * time.Second), Log: logging.DefaultConfig()},
 		Bus:       bus.DefaultConfig(),
 		Broker:    broker.DefaultConfig(),
 		Collector: collector.DefaultConfig(),

@@ -22,6 +22,7 @@ import (
 	"thump/internal/process"
 	"thump/internal/tap"
 	"thump/internal/telemetry"
+	"thump/internal/vitals"
 )
 
 // program is one process: the parts that the command line asked for, opened and
@@ -30,6 +31,7 @@ type program struct {
 	// Static after construction.
 	ctx context.Context // ends when the program is to end
 	cfg Config
+	job string // label job of what it says of itself
 	log *slog.Logger
 	reg *prometheus.Registry
 	mux *http.ServeMux
@@ -149,8 +151,28 @@ func (p *program) serveHTTP() error {
 	return nil
 }
 
+// reportSelf has the process's own metrics published, over the link of one of its
+// parts. An agent alone says of itself what there is to say.
+func (p *program) reportSelf() error {
+	every := p.cfg.Process.OwnMetrics.D()
+	if len(p.buses) == 0 || every <= 0 || p.job == "thump-agent" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this host: %w", err)
+	}
+	r := vitals.New(vitals.Config{Job: p.job, Host: host, Interval: every},
+		vitals.Deps{Bus: p.buses[0], Gatherer: p.reg, Logger: p.log.With("part", "vitals")})
+	p.stage("own metrics", r.Run)
+	return nil
+}
+
 // run runs what was opened until ctx ends.
 func (p *program) run(ctx context.Context) error {
+	if err := p.reportSelf(); err != nil {
+		return err
+	}
 	p.stage("reload", p.reloadOnHangup)
 	err := process.RunStages(ctx, p.stages)
 	if err == nil {

@@ -79,6 +79,9 @@ func runProgram(cmd *cobra.Command, cfg Config, log *slog.Logger, build func(*pr
 	if err != nil {
 		return err
 	}
+	if p.job = "thump"; cmd.Name() != "up" {
+		p.job += "-" + cmd.Name()
+	}
 	if err := build(p); err != nil {
 		return err
 	}
