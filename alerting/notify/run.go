@@ -33,13 +33,23 @@ func (p provider) Put(ctx context.Context, alerts ...*alert.Alert) error {
 // gcInterval is how often alerts, silences and notifications long past are forgotten.
 const gcInterval = 15 * time.Minute
 
+// making holds the makers of the API apart: the library prepares one description
+// of it for the whole process, without a lock.
+var making sync.Mutex
+
+func newAPI(o api.Options) (*api.API, error) {
+	making.Lock()
+	defer making.Unlock()
+	return api.New(o)
+}
+
 // start brings up what needs the context of Run.
 func (n *Notifier) start(ctx context.Context) (err error) {
 	n.alerts, err = mem.NewAlerts(ctx, gcInterval, 0, n.silencer, n.log, noEvents, n.reg, featurecontrol.NoopFlags{})
 	if err != nil {
 		return fmt.Errorf("start notifications: %w", err)
 	}
-	n.api, err = api.New(api.Options{
+	n.api, err = newAPI(api.Options{
 		Alerts: provider{n.alerts, n}, Silences: n.silences, GroupMutedFunc: n.groups.Muted, Logger: n.log, Registry: n.reg, Peer: n.member(),
 		RequestDuration: requestSeconds(n.reg),
 		GroupFunc: func(ctx context.Context, r func(*dispatch.Route) bool, a func(*alert.Alert, time.Time) bool) (dispatch.AlertGroups, map[model.Fingerprint][]string, error) {
