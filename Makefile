@@ -151,7 +151,7 @@ clean: ## remove what was built; data stays
 
 .PHONY: need-go need-node
 need-go:
-	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26.5 or later, see https://go.dev/doc/install"; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26.7 or later, see https://go.dev/doc/install"; exit 1; }
 
 need-node:
 	@command -v npm >/dev/null || { echo "Node.js is missing: install Node.js 20 or later with npm, for example 'apt-get install nodejs npm'"; exit 1; }

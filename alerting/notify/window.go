@@ -105,13 +105,17 @@ func (w Window) check() (*planned, error) {
 	return p, nil
 }
 
-// begin is when the window that is open at now began; zero if none is.
-func (p *planned) begin(now time.Time) time.Time {
-	begin := p.starts.Next(now.In(p.zone).Add(-p.Duration.D()))
-	if begin.IsZero() || begin.After(now) {
-		return time.Time{}
+// begin is when the window that is open at now began, the last if several
+// overlap; zero if none is.
+func (p *planned) begin(now time.Time) (last time.Time) {
+	from := now.In(p.zone).Add(-p.Duration.D())
+	if p.begun.After(from) && !p.begun.After(now) {
+		from, last = p.begun.In(p.zone), p.begun
 	}
-	return begin
+	for next := p.starts.Next(from); !next.IsZero() && !next.After(now); next = p.starts.Next(next) {
+		last = next
+	}
+	return last
 }
 
 // shown is the window with what it does at now.
@@ -189,6 +193,7 @@ func (c *calendar) open(ctx context.Context, now time.Time) (changed bool, err e
 			err = errors.Join(err, fmt.Errorf("silence of maintenance window %s: %w", p.ID, serr))
 			continue
 		}
+		c.end(ctx, p) // what overlaps: only now, so that there is no moment without a silence
 		p.silence, p.begun, changed = s.Id, begin, true
 	}
 	return changed, err

@@ -1,6 +1,6 @@
 module thump/dashboard/grafana
 
-go 1.26.5
+go 1.26.7
 
 replace thump => ../..
 
