@@ -80,7 +80,7 @@ func pipeline(t *testing.T, args ...string) server {
 	dir, amqp, web := t.TempDir(), address(t), address(t)
 	launch(t, thump, "broker", "--amqp", amqp, "--http", "127.0.0.1:0", "--management", "127.0.0.1:0", "--data-dir", dir+"/broker")
 	listening(t, amqp)
-	launch(t, thump, append([]string{"collector", "--bus", "amqp://guest:guest@" + amqp + "/", "--http", web, "--data-dir", dir + "/collector",
+	launch(t, thump, append([]string{"collector", "--bus", "amqp://guest:guest@" + amqp + "/", "--http", web, "--own-metrics", "0s", "--data-dir", dir + "/collector",
 		"--history-retention", "3650d", "--history-out-of-order", "365d", "--history-retention-5m", "0", "--history-retention-1h", "0",
 		"--history-min-free", "0"}, args...)...)
 	s := server{"thump", "http://" + web}
